@@ -1,0 +1,34 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { ConfigurationModule } from './config/configuration.module';
+import type { Environment } from './config/environment';
+import { ConversationEventsModule } from './conversation-events/conversation-events.module';
+import { DatabaseModule } from './database/database.module';
+import { FriendshipStatusModule } from './friendship-status/friendship-status.module';
+import { HealthModule } from './health/health.module';
+import { ApiKeyGuard } from './http/api-key.guard';
+import { ProblemFilter } from './http/problem.filter';
+import { MessagingModule } from './messaging/messaging.module';
+
+/** The modules, in the order in which a conversation passes through them. */
+@Module({})
+export class AppModule {
+  static forEnvironment(environment: Environment): DynamicModule {
+    const role = environment.APP_ROLE;
+    return {
+      module: AppModule,
+      imports: [
+        ConfigurationModule.for(environment),
+        DatabaseModule,
+        MessagingModule,
+        ConversationEventsModule.forRole(role),
+        FriendshipStatusModule.forRole(role),
+        HealthModule,
+      ],
+      providers: [
+        { provide: APP_GUARD, useClass: ApiKeyGuard },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
+    };
+  }
+}

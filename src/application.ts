@@ -1,0 +1,106 @@
+/** Builds and runs the Nest application; `main.ts` only reads the environment and handles signals. */
+import { Logger, VersioningType, VERSION_NEUTRAL } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import type { FastifyReply } from 'fastify';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppModule } from './app.module';
+import type { Environment } from './config/environment';
+import { ProcessingLog } from './conversation-events/processing-log';
+import { describeError, errorCode } from './errors/describe';
+import { serveApiDocs } from './http/api-docs';
+import { toProblem } from './http/problem';
+import { answer } from './http/problem.filter';
+import { Deliveries } from './messaging/deliveries';
+import { prefetchPerChannel } from './messaging/rabbitmq-options';
+import { QuietStartLogger, createLogger } from './observability/logger';
+
+/** RPC requests answered at once by one api process. */
+const RPC_PREFETCH = 50;
+
+const logger = new Logger('Application');
+
+/** Starts listening; the broker and the database are reached in the background. */
+export async function startApplication(environment: Environment): Promise<NestFastifyApplication> {
+  const app = await createApplication(environment);
+  await app.listen({ port: environment.PORT, host: environment.HOST });
+  logger.log({ msg: 'listening', url: await app.getUrl(), ...describeStart(environment) });
+  if (environment.APP_ROLE !== 'worker') startRpc(app);
+  return app;
+}
+
+async function createApplication(environment: Environment): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: environment.HTTP_BODY_LIMIT,
+    forceCloseConnections: 'idle',
+    // Reached before any route: what cannot be parsed as HTTP or as a URL.
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
+      void answer(reply, toProblem('BAD_REQUEST', 'Expected a well-formed URL.')),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forEnvironment(environment), adapter, {
+    logger: new QuietStartLogger(createLogger(environment)),
+  });
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
+  if (environment.APP_ROLE !== 'worker') {
+    serveApiDocs(app);
+    app.connectMicroservice<MicroserviceOptions>(
+      {
+        transport: Transport.RMQ,
+        options: {
+          urls: [environment.RABBITMQ_URL],
+          queue: environment.RABBITMQ_RPC_QUEUE,
+          queueOptions: { durable: true },
+          noAck: false,
+          prefetchCount: RPC_PREFETCH,
+          socketOptions: { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1 },
+        },
+      },
+      { inheritAppConfig: true },
+    );
+  }
+  return app;
+}
+
+/** In the background: it takes as long as the broker takes. */
+function startRpc(app: NestFastifyApplication): void {
+  app.startAllMicroservices().then(
+    () => logger.log({ msg: 'answering RPC requests' }),
+    (error: unknown) => logger.error({ msg: 'RPC did not start', error: describeError(error) }),
+  );
+}
+
+/** Closes in order: readiness off, consumers cancelled, messages drained, HTTP, AMQP, database. Logs the last line. */
+export async function stopApplication(app: NestFastifyApplication, reason: string): Promise<void> {
+  const started = performance.now();
+  logger.log({ msg: 'stopping', reason });
+  const deliveries = app.get(Deliveries);
+  const processing = app.get(ProcessingLog, { strict: false });
+  await app.close().catch((error: unknown) => logger.error({ msg: 'closing failed', code: errorCode(error) }));
+  logger.log({
+    msg: 'stopped',
+    reason,
+    seconds: Math.round(performance.now() - started) / 1000,
+    ...deliveries.counts,
+    results: processing.counts,
+  });
+}
+
+function describeStart(environment: Environment): Record<string, unknown> {
+  const { MESSAGE_CONCURRENCY_PER_WORKER: C, RABBITMQ_CHANNELS: K, WORKER_REPLICAS: W } = environment;
+  return {
+    ...(environment.APP_ROLE === 'api' ? {} : { concurrency: `K ${K} x P ${prefetchPerChannel(environment)} = C ${C}`, W: W ?? 'unknown' }),
+    pool: environment.DATABASE_POOL_SIZE,
+    profile: environment.NODE_ENV,
+    version: process.env.npm_package_version,
+    node: process.version,
+    database: place(environment.DATABASE_URL),
+    broker: place(environment.RABBITMQ_URL),
+    queue: environment.RABBITMQ_QUEUE,
+  };
+}
+
+/** Host, port and path of a URL: no user, no password, no parameters. */
+function place(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
+}

@@ -1,0 +1,42 @@
+/** `node dist/cli.js COMMAND`: the operators' tools. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { EnvironmentError, readEnvironment } from './config/environment';
+import { DatabaseMonitor } from './database/database-monitor';
+import { describeError } from './errors/describe';
+import { COMMANDS, UsageError } from './operations/commands';
+import { OperationsModule } from './operations/operations.module';
+import { TopicFileError } from './operations/topic-agents-file';
+
+/** How long a command waits for the database, milliseconds. */
+const DATABASE_LIMIT = 15_000;
+
+function usage(): string {
+  const lines = Object.values(COMMANDS).map((command) => `  ${command.usage}\n      ${command.summary}`);
+  return `Usage: node dist/cli.js COMMAND\n\n${lines.join('\n')}\n`;
+}
+
+async function main(args: string[]): Promise<void> {
+  if (args.length === 0 || args.includes('--help')) return void process.stdout.write(usage());
+  const command = COMMANDS[args.slice(0, 2).join(' ')];
+  if (!command) throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);
+  // No API key is needed to work on the database.
+  const environment = readEnvironment({ ...process.env, APP_ROLE: 'worker' });
+  const app = await NestFactory.createApplicationContext(OperationsModule.for(environment), { logger: false });
+  try {
+    const database = app.get(DatabaseMonitor);
+    await database.waitUntilUp(AbortSignal.timeout(DATABASE_LIMIT)).catch(() => {
+      throw new UsageError(`expected to reach the database within ${DATABASE_LIMIT / 1000} s: ${database.state.reason ?? 'no answer'}`);
+    });
+    await command.run(app, args.slice(2));
+  } finally {
+    await app.close();
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const wrongUsage = error instanceof UsageError;
+  const known = wrongUsage || error instanceof EnvironmentError || error instanceof TopicFileError;
+  process.stderr.write(known ? `${error.message}\n` : `failed: ${JSON.stringify(describeError(error), null, 2)}\n`);
+  process.exitCode = wrongUsage ? 2 : 1;
+});

@@ -1,0 +1,249 @@
+/** The only reader of `process.env`. Everything else receives the frozen, typed {@link Environment}. */
+import {
+  bytes,
+  duration,
+  durations,
+  integer,
+  list,
+  oneOf,
+  text,
+  timeZone,
+  url,
+  type Parser,
+} from './environment-fields';
+
+/** One setting: what it means, what it accepts, and its default. The README's table and `.env.example` are made from these. */
+export interface Field {
+  readonly group: string;
+  readonly description: string;
+  readonly parser: Parser<unknown>;
+  /** Used when the variable is unset or empty; `undefined` with `required` false means "not set". */
+  readonly default?: string;
+  /** Overrides `default` when `NODE_ENV` is production. */
+  readonly productionDefault?: string;
+  readonly required?: boolean;
+  /** Its value is never shown, in an error or anywhere else. */
+  readonly secret?: boolean;
+}
+
+const QUEUE_NAME = text('1..200 letters, digits, dots, dashes, underscores or colons', /^[\w.:-]{1,200}$/);
+
+/** Every setting of the service, by the name of its environment variable. */
+export const FIELDS = {
+  APP_ROLE: {
+    group: 'Process',
+    description: 'What this process does: answer HTTP and RPC requests, process messages, or both.',
+    parser: oneOf('api', 'worker', 'all'),
+    default: 'all',
+  },
+  NODE_ENV: {
+    group: 'Process',
+    description: 'The profile. It decides some defaults, and production requires API_KEYS for the api role.',
+    parser: oneOf('development', 'test', 'production'),
+    default: 'development',
+  },
+  HOST: {
+    group: 'Process',
+    description: 'Address to listen on.',
+    parser: text('a host name or an IP address', /^[\w.:-]{1,255}$/),
+    default: '0.0.0.0',
+  },
+  PORT: {
+    group: 'Process',
+    description: 'Port to listen on; 0 takes any free one. A worker serves only health on it.',
+    parser: integer(0, 65_535),
+    default: '3000',
+  },
+  SHUTDOWN_TIMEOUT: {
+    group: 'Process',
+    description:
+      'How long messages and requests in flight may take after SIGTERM before they are handed back. Keep it below the grace period of the orchestrator.',
+    parser: duration('1s', '15m'),
+    default: '25s',
+  },
+  LOG_LEVEL: {
+    group: 'Process',
+    description: 'The least severe level that is logged.',
+    parser: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+    default: 'debug',
+    productionDefault: 'info',
+  },
+  LOG_FORMAT: {
+    group: 'Process',
+    description: 'One JSON object a line, or coloured text for people.',
+    parser: oneOf('json', 'pretty'),
+    default: 'pretty',
+    productionDefault: 'json',
+  },
+  API_KEYS: {
+    group: 'HTTP',
+    description:
+      'Keys that callers may present as `X-API-Key` or `Authorization: Bearer`, separated by commas. Empty: no key is asked for, which production refuses.',
+    parser: list('keys of 16..256 visible characters, separated by commas', /^[!-+\--~]{16,256}$/),
+    default: '',
+    secret: true,
+  },
+  HTTP_BODY_LIMIT: {
+    group: 'HTTP',
+    description: 'The largest request body. The same limit holds for the body of a message.',
+    parser: bytes('1KiB', '64MiB'),
+    default: '8MiB',
+  },
+  PUBLISH_TIMEOUT: {
+    group: 'HTTP',
+    description:
+      'How long a request waits for the broker to confirm its message. After that the answer is still 202: the event is stored, and is queued later.',
+    parser: duration('10ms', '30s'),
+    default: '500ms',
+  },
+  DATABASE_URL: {
+    group: 'PostgreSQL',
+    description: 'Where PostgreSQL (14 or later) is.',
+    parser: url('postgres', 'postgresql'),
+    required: true,
+    secret: true,
+  },
+  DATABASE_POOL_SIZE: {
+    group: 'PostgreSQL',
+    description:
+      'Connections of this process for its work; one more is kept apart for health and for noticing that the database is back.',
+    parser: integer(1, 500),
+    default: '10',
+  },
+  DATABASE_TIMEOUT: {
+    group: 'PostgreSQL',
+    description: 'How long to wait for a connection. Longer counts as "the database is away".',
+    parser: duration('100ms', '1m'),
+    default: '2s',
+  },
+  DATABASE_STATEMENT_TIMEOUT: {
+    group: 'PostgreSQL',
+    description: 'How long one statement may run before it is given up.',
+    parser: duration('1s', '10m'),
+    default: '15s',
+  },
+  RABBITMQ_URL: {
+    group: 'RabbitMQ',
+    description: 'Where RabbitMQ (3.10 or later) is.',
+    parser: url('amqp', 'amqps'),
+    required: true,
+    secret: true,
+  },
+  RABBITMQ_EXCHANGE: {
+    group: 'RabbitMQ',
+    description: 'The topic exchange that events are published to.',
+    parser: QUEUE_NAME,
+    default: 'conversation_exchange',
+  },
+  RABBITMQ_QUEUE: {
+    group: 'RabbitMQ',
+    description: 'The quorum queue that workers consume. The retry and dead-letter queues are named after it.',
+    parser: QUEUE_NAME,
+    default: 'conversation_events_processing',
+  },
+  RABBITMQ_RPC_QUEUE: {
+    group: 'RabbitMQ',
+    description: 'The queue on which the api role answers the pattern `friendship.status.get`.',
+    parser: QUEUE_NAME,
+    default: 'friendship_rpc',
+  },
+  MESSAGE_CONCURRENCY_PER_WORKER: {
+    group: 'Concurrency',
+    description: 'C: messages in flight in one worker.',
+    parser: integer(1, 10_000),
+    default: '1',
+    productionDefault: '10',
+  },
+  RABBITMQ_CHANNELS: {
+    group: 'Concurrency',
+    description: 'K: channels (consumers) of one worker. C must be a multiple of it; the prefetch of each is P = C / K.',
+    parser: integer(1, 100),
+    default: '1',
+  },
+  WORKER_REPLICAS: {
+    group: 'Concurrency',
+    description: 'W: worker processes, where known. Docker Compose starts this many; the service only reports it.',
+    parser: integer(1, 10_000),
+  },
+  RETRY_DELAYS: {
+    group: 'Failures',
+    description:
+      'How long a message waits after its first, second, … failed attempt. After one attempt more than there are delays it is dead-lettered. Each delay has a queue of its own.',
+    parser: durations('100ms', '24h', 20),
+    default: '5s,30s,2m,10m',
+  },
+  SCORING_SKIP_BOT_TYPES: {
+    group: 'Scoring',
+    description: 'Bot types whose conversations are stored but never scored, separated by commas, case-insensitive.',
+    parser: list('bot types of 1..50 characters, separated by commas', /^.{1,50}$/),
+    default: 'NEXT_LESSON',
+  },
+  BUSINESS_TIME_ZONE: {
+    group: 'Scoring',
+    description: 'The time zone in which days with a conversation are counted. Fix it before the first event: days already counted stay as they are.',
+    parser: timeZone,
+    default: 'Asia/Ho_Chi_Minh',
+  },
+} as const satisfies Record<string, Field>;
+
+type Fields = typeof FIELDS;
+type Name = keyof Fields;
+type Value<F> = F extends { parser: Parser<infer T> } ? T : never;
+type Optional<F> = F extends { default: string } | { required: true } ? never : undefined;
+
+/** All settings, parsed. Durations are in milliseconds, sizes in bytes. */
+export type Environment = { readonly [K in Name]: Value<Fields[K]> | Optional<Fields[K]> };
+
+/** Thrown once, with every problem found; nothing has been started by then. */
+export class EnvironmentError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The environment has ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'EnvironmentError';
+  }
+}
+
+/**
+ * Reads every setting.
+ * @throws EnvironmentError with all problems at once, each naming what was expected and what came (for a secret: only its length)
+ */
+export function readEnvironment(source: NodeJS.ProcessEnv = process.env): Environment {
+  const problems: string[] = [];
+  const production = source.NODE_ENV === 'production';
+  const values: Record<string, unknown> = {};
+  for (const [name, definition] of Object.entries(FIELDS) as [Name, Field][]) {
+    const given = source[name]?.trim();
+    const raw = given || (production ? definition.productionDefault : undefined) || definition.default;
+    if (raw === undefined) {
+      if (definition.required) problems.push(`${name}: expected ${definition.parser.expected}, got nothing`);
+      continue;
+    }
+    try {
+      values[name] = definition.parser.parse(raw);
+    } catch {
+      const got = definition.secret ? `a value of ${raw.length} characters` : JSON.stringify(raw.slice(0, 80));
+      problems.push(`${name}: expected ${definition.parser.expected}, got ${got}`);
+    }
+  }
+  const environment = values as Environment;
+  if (problems.length === 0) problems.push(...crossFieldProblems(environment));
+  if (problems.length > 0) throw new EnvironmentError(problems);
+  return Object.freeze(environment);
+}
+
+function crossFieldProblems(environment: Environment): string[] {
+  const problems: string[] = [];
+  const { MESSAGE_CONCURRENCY_PER_WORKER: c, RABBITMQ_CHANNELS: k, APP_ROLE, NODE_ENV, API_KEYS } = environment;
+  if (c % k !== 0) {
+    problems.push(
+      `MESSAGE_CONCURRENCY_PER_WORKER: expected a multiple of RABBITMQ_CHANNELS (${k}), so that every channel gets the same prefetch, got ${c}`,
+    );
+  }
+  if (c / k > 65_535) problems.push(`RABBITMQ_CHANNELS: expected a prefetch of at most 65535 per channel, got ${c / k}`);
+  if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS.length === 0) {
+    problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');
+  }
+  return problems;
+}
+
+/** Nest's injection token for the {@link Environment}. */
+export const ENVIRONMENT = Symbol('ENVIRONMENT');

@@ -1,0 +1,46 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import type { Environment } from '../config/environment';
+import { ScoringModule } from '../scoring/scoring.module';
+import { ConsumptionGate } from './consumption-gate';
+import { ConversationEndedConsumer } from './conversation-ended.consumer';
+import { ConversationEventEntity } from './conversation-event.entity';
+import { ConversationEventsRepository } from './conversation-events.repository';
+import { ConversationIntakeService } from './conversation-intake.service';
+import { ConversationProcessingService } from './conversation-processing.service';
+import { ConversationQueriesService } from './conversation-queries.service';
+import { ConversationsController } from './conversations.controller';
+import { DeadLettersConsumer } from './dead-letters.consumer';
+import { DeadLettersRepository } from './dead-letters.repository';
+import { EventPublisher } from './event-publisher';
+import { ProcessingLog } from './processing-log';
+import { QueuePassage } from './queue-passage';
+import { Sweeper } from './sweeper';
+import { SweeperRepository } from './sweeper.repository';
+
+/** Conversations from the request to the commit. */
+@Module({
+  imports: [ScoringModule, TypeOrmModule.forFeature([ConversationEventEntity])],
+  providers: [
+    ConversationEventsRepository,
+    EventPublisher,
+    QueuePassage,
+    ProcessingLog,
+    SweeperRepository,
+    Sweeper,
+    DeadLettersRepository,
+  ],
+  exports: [ProcessingLog],
+})
+export class ConversationEventsModule {
+  /** Intake and queries for the api, the consumers for the worker; the sweeper runs in both. */
+  static forRole(role: Environment['APP_ROLE']): DynamicModule {
+    const api = [ConversationIntakeService, ConversationQueriesService];
+    const worker = [ConversationEndedConsumer, DeadLettersConsumer, ConversationProcessingService, ConsumptionGate];
+    return {
+      module: ConversationEventsModule,
+      controllers: role === 'worker' ? [] : [ConversationsController],
+      providers: [...(role === 'worker' ? [] : api), ...(role === 'api' ? [] : worker)],
+    };
+  }
+}

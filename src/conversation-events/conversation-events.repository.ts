@@ -1,0 +1,214 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { QueryRunner, Repository } from 'typeorm';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { execute, type Statement } from '../database/statement';
+import { foldIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
+import type { ScoreBreakdown } from '../scoring/score';
+import { fingerprint, type ConversationEnd } from './conversation-end';
+import { ConversationEventEntity, type EventStatus } from './conversation-event.entity';
+import type { LogLine } from './conversation-log';
+
+/** What the worker needs to know of an event. The log is null when the event is settled, or purged. */
+export interface LoadedEvent {
+  readonly conversation_id: string;
+  readonly user_id: string;
+  readonly bot_type: string;
+  readonly status: EventStatus;
+  readonly attempt_count: number;
+  readonly accepted_at: Date;
+  readonly fingerprint: Buffer;
+  readonly conversation_log: readonly LogLine[] | null;
+  readonly user_initiated_questions: number | null;
+  readonly session_emotion: string | null;
+  readonly new_memories_count: number | null;
+}
+
+const INSERT: Statement = {
+  name: 'conversation_events_insert',
+  text: `INSERT INTO conversation_events
+           (conversation_id, user_id, bot_id, bot_name, bot_type, agent_tag, start_time, end_time, conversation_log,
+            user_initiated_questions, session_emotion, new_memories_count, fingerprint)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (conversation_id) DO NOTHING
+         RETURNING accepted_at`,
+};
+
+const LOAD: Statement = {
+  name: 'conversation_events_load',
+  text: `SELECT conversation_id, user_id, bot_type, status, attempt_count, accepted_at, fingerprint,
+                CASE WHEN status = 'PENDING' THEN conversation_log END AS conversation_log,
+                user_initiated_questions, session_emotion, new_memories_count
+           FROM conversation_events WHERE conversation_id = $1`,
+};
+
+/**
+ * Claim and fold in one statement, which is one transaction: the row lock that the claim takes makes a second delivery
+ * wait, find the event no longer PENDING, and count nothing.
+ */
+const APPLY_SCORE: Statement = {
+  name: 'conversation_events_apply_score',
+  text: `WITH counted AS (
+           UPDATE conversation_events AS event SET
+                  status = 'PROCESSED', attempt_count = attempt_count + 1, processed_at = clock_timestamp(),
+                  friendship_score_change = $2::numeric, score_breakdown = $3::jsonb, rule_version = $4,
+                  topic_id = (SELECT topic_id FROM topic_agents WHERE topic_agents.agent_tag = event.agent_tag),
+                  business_day = (end_time AT TIME ZONE $6)::date, publish_due_at = NULL
+            WHERE conversation_id = $1 AND status = 'PENDING'
+        RETURNING user_id, bot_id, end_time, business_day, topic_id, $2::numeric AS change, $5::bigint AS turns)
+         ${foldIntoFriendshipStatus('counted')}`,
+};
+
+/** Takes the row's lock; a second delivery finds it no longer PENDING. */
+const SKIP: Statement = {
+  name: 'conversation_events_skip',
+  text: `UPDATE conversation_events
+            SET status = 'SKIPPED', attempt_count = attempt_count + 1, processed_at = clock_timestamp(), publish_due_at = NULL
+          WHERE conversation_id = $1 AND status = 'PENDING'`,
+};
+
+/** Counts a failed attempt; after the last one the event is FAILED. The sweeper looks again well after the retry is due. */
+const RECORD_FAILURE: Statement = {
+  name: 'conversation_events_record_failure',
+  text: `UPDATE conversation_events SET
+                attempt_count = attempt_count + 1,
+                first_error_code = coalesce(first_error_code, $2), last_error_code = $2,
+                status = CASE WHEN attempt_count + 1 >= $3 THEN 'FAILED' ELSE status END,
+                publish_due_at = CASE WHEN attempt_count + 1 >= $3 THEN NULL
+                                      ELSE now() + make_interval(secs => ($4::int[])[attempt_count + 1] / 1000.0 + 300) END
+          WHERE conversation_id = $1 AND status = 'PENDING'
+      RETURNING attempt_count, status`,
+};
+
+/** "Was never queued", which is due at any time; written only when a publish is known to have failed. */
+const MARK_UNPUBLISHED: Statement = {
+  name: 'conversation_events_mark_unpublished',
+  text: `UPDATE conversation_events SET publish_due_at = '-infinity' WHERE conversation_id = $1 AND status = 'PENDING'`,
+};
+
+const HAS_OPEN_DEAD_LETTER: Statement = {
+  name: 'dead_letters_open_for_event',
+  text: `SELECT FROM dead_letters WHERE conversation_id = $1 AND settles_event AND state = 'OPEN'`,
+};
+
+/** Where a page of a listing ended: events come newest first. */
+export interface ListPosition {
+  readonly accepted_at: Date;
+  readonly conversation_id: string;
+}
+
+/** All SQL on `conversation_events`. Every method on the worker's path takes the runner of its scope. */
+@Injectable()
+export class ConversationEventsRepository {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @InjectRepository(ConversationEventEntity) private readonly events: Repository<ConversationEventEntity>,
+  ) {}
+
+  /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is) */
+  async insert(runner: QueryRunner, conversation: ConversationEnd, print = fingerprint(conversation)): Promise<Date | undefined> {
+    const { rows } = await execute<{ accepted_at: Date }>(runner, INSERT, [
+      conversation.conversation_id,
+      conversation.user_id,
+      conversation.bot_id,
+      conversation.bot_name,
+      conversation.bot_type,
+      conversation.agent_tag,
+      conversation.start_time,
+      conversation.end_time,
+      print.logJson,
+      conversation.user_initiated_questions,
+      conversation.session_emotion,
+      conversation.new_memories_count,
+      print.hash,
+    ]);
+    return rows[0]?.accepted_at;
+  }
+
+  /** One read by primary key; takes no lock, since the claim decides. */
+  async load(runner: QueryRunner, conversationId: string): Promise<LoadedEvent | undefined> {
+    const { rows } = await execute<LoadedEvent>(runner, LOAD, [conversationId]);
+    return rows[0];
+  }
+
+  /** @returns false when the event was settled meanwhile: nothing was counted */
+  async applyScore(runner: QueryRunner, conversationId: string, score: ScoreBreakdown): Promise<boolean> {
+    const { rowCount } = await execute(runner, APPLY_SCORE, [
+      conversationId,
+      score.friendship_score_change,
+      JSON.stringify(score),
+      score.rule_version,
+      score.total_turns,
+      this.environment.BUSINESS_TIME_ZONE,
+    ]);
+    return rowCount === 1;
+  }
+
+  /** @returns false when the event was settled meanwhile */
+  async skip(runner: QueryRunner, conversationId: string): Promise<boolean> {
+    const { rowCount } = await execute(runner, SKIP, [conversationId]);
+    return rowCount === 1;
+  }
+
+  /** @returns the attempts so far and the status now; undefined when the event was settled meanwhile */
+  async recordFailure(
+    runner: QueryRunner,
+    conversationId: string,
+    errorCode: string,
+    mostAttempts: number,
+  ): Promise<{ attempt_count: number; status: EventStatus } | undefined> {
+    const { rows } = await execute<{ attempt_count: number; status: EventStatus }>(runner, RECORD_FAILURE, [
+      conversationId,
+      errorCode,
+      mostAttempts,
+      this.environment.RETRY_DELAYS,
+    ]);
+    return rows[0];
+  }
+
+  async markUnpublished(runner: QueryRunner, conversationId: string): Promise<void> {
+    await execute(runner, MARK_UNPUBLISHED, [conversationId]);
+  }
+
+  async hasOpenDeadLetter(runner: QueryRunner, conversationId: string): Promise<boolean> {
+    const { rowCount } = await execute(runner, HAS_OPEN_DEAD_LETTER, [conversationId]);
+    return rowCount === 1;
+  }
+
+  /** The event without its log, or with it. */
+  async find(conversationId: string, withLog = false): Promise<ConversationEventEntity | null> {
+    const query = this.events.createQueryBuilder('event').where({ conversation_id: conversationId });
+    if (withLog) query.addSelect('event.conversation_log');
+    return query.getOne();
+  }
+
+  /** The event with its fingerprint, to compare a repeated post with. */
+  async findWithFingerprint(conversationId: string): Promise<ConversationEventEntity | null> {
+    return this.events
+      .createQueryBuilder('event')
+      .addSelect('event.fingerprint')
+      .where({ conversation_id: conversationId })
+      .getOne();
+  }
+
+  /** Newest first, from after `position`. Served by the index on time, or by the one on user and time. */
+  async list(
+    filter: { readonly user_id?: string; readonly status?: EventStatus },
+    position: ListPosition | undefined,
+    limit: number,
+  ): Promise<ConversationEventEntity[]> {
+    const query = this.events
+      .createQueryBuilder('event')
+      .orderBy({ 'event.accepted_at': 'DESC', 'event.conversation_id': 'DESC' })
+      .limit(limit);
+    if (filter.user_id !== undefined) query.andWhere('event.user_id = :user', { user: filter.user_id });
+    if (filter.status !== undefined) query.andWhere('event.status = :status', { status: filter.status });
+    if (position) {
+      query.andWhere('(event.accepted_at, event.conversation_id) < (:at, :id)', {
+        at: position.accepted_at,
+        id: position.conversation_id,
+      });
+    }
+    return query.getMany();
+  }
+}

@@ -1,0 +1,66 @@
+import { Injectable } from '@nestjs/common';
+import { QueryRunners } from '../database/query-runners';
+import { CodedError } from '../errors/coded-error';
+import { fingerprint, parseConversationEnd, type ConversationEnd } from './conversation-end';
+import { ConversationEventsRepository } from './conversation-events.repository';
+import { EventPublisher } from './event-publisher';
+import { toEventView, type EventView } from './event-view';
+
+/** What became of a post. */
+export interface Accepted {
+  readonly event: EventView;
+  /** The same conversation was posted before; it counts once. */
+  readonly duplicate: boolean;
+  /** Known to be on the queue; if not, it will be once the broker takes it. */
+  readonly queued: boolean;
+}
+
+/** Takes conversations in: validate, store, queue. The insert is committed before the message is published. */
+@Injectable()
+export class ConversationIntakeService {
+  constructor(
+    private readonly queryRunners: QueryRunners,
+    private readonly repository: ConversationEventsRepository,
+    private readonly publisher: EventPublisher,
+  ) {}
+
+  /**
+   * @throws CodedError `VALIDATION_FAILED`, or `CONVERSATION_CONFLICT` when the id is taken by another conversation
+   */
+  async accept(body: unknown): Promise<Accepted> {
+    const conversation = parseConversationEnd(body, new Date());
+    const print = fingerprint(conversation);
+    const acceptedAt = await this.queryRunners.use((runner) => this.repository.insert(runner, conversation, print));
+    if (!acceptedAt) return this.acceptAgain(conversation, print.hash);
+    const queued = await this.publisher.publishOrMark(conversation, acceptedAt);
+    return { event: newEventView(conversation, acceptedAt), duplicate: false, queued };
+  }
+
+  private async acceptAgain(conversation: ConversationEnd, hash: Buffer): Promise<Accepted> {
+    const stored = await this.repository.findWithFingerprint(conversation.conversation_id);
+    if (!stored?.fingerprint.equals(hash)) {
+      throw new CodedError(
+        'CONVERSATION_CONFLICT',
+        'A conversation with this id was posted before, with other content. The stored one is unchanged.',
+      );
+    }
+    return { event: toEventView(stored), duplicate: true, queued: true };
+  }
+}
+
+function newEventView(conversation: ConversationEnd, acceptedAt: Date): EventView {
+  return toEventView({
+    ...conversation,
+    status: 'PENDING',
+    attempt_count: 0,
+    first_error_code: null,
+    last_error_code: null,
+    accepted_at: acceptedAt,
+    processed_at: null,
+    friendship_score_change: null,
+    score_breakdown: null,
+    rule_version: null,
+    topic_id: null,
+    business_day: null,
+  });
+}

@@ -1,0 +1,172 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { DatabaseMonitor } from '../database/database-monitor';
+import { isDatabaseAway } from '../database/database-errors';
+import { QueryRunners } from '../database/query-runners';
+import { errorCode } from '../errors/describe';
+import type { IncomingMessage } from '../messaging/incoming-message';
+import { ack, type DeadLetterReason, type Outcome } from '../messaging/outcome';
+import { retryPolicy, type RetryPolicy } from '../messaging/retry-policy';
+import { ScoringService } from '../scoring/scoring.service';
+import { fingerprint, type ConversationEnd } from './conversation-end';
+import { ConversationEventsRepository, type LoadedEvent } from './conversation-events.repository';
+import { InvalidMessage, parseConversationMessage, type ConversationMessage } from './conversation-message';
+import { ProcessingLog, type Settlement } from './processing-log';
+import { QueuePassage } from './queue-passage';
+
+/** No such conversation here. It may still arrive: a publisher can be faster than its own insert. */
+class UnknownConversation extends Error {
+  readonly code = 'CONVERSATION_NOT_FOUND';
+}
+
+/** The message carries another conversation under a known id. */
+class ConflictingConversation extends Error {
+  readonly code = 'CONVERSATION_CONFLICT';
+}
+
+/** The main flow: what happens to a conversation between its delivery and its commit. */
+@Injectable()
+export class ConversationProcessingService {
+  private readonly retries: RetryPolicy;
+  private readonly skippedBotTypes: ReadonlySet<string>;
+
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    private readonly queryRunners: QueryRunners,
+    private readonly repository: ConversationEventsRepository,
+    private readonly scoring: ScoringService,
+    private readonly database: DatabaseMonitor,
+    private readonly passage: QueuePassage,
+    private readonly log: ProcessingLog,
+  ) {
+    this.retries = retryPolicy(environment.RETRY_DELAYS);
+    this.skippedBotTypes = new Set(environment.SCORING_SKIP_BOT_TYPES.map((type) => type.toLowerCase()));
+  }
+
+  /** Never throws: whatever happens has an outcome. */
+  async process(message: IncomingMessage): Promise<Outcome> {
+    let parsed: ConversationMessage | undefined;
+    try {
+      parsed = parseConversationMessage(message.body, this.environment.HTTP_BODY_LIMIT, new Date());
+      this.passage.observe(message, parsed);
+      const settlement = await this.settle(parsed);
+      this.log.settled(message, parsed, settlement);
+      return settlement.outcome;
+    } catch (error) {
+      return this.outcomeOf(error, message, parsed);
+    }
+  }
+
+  /** load ► score ► apply, in a scope with a query runner of its own. */
+  private settle(message: ConversationMessage): Promise<Settlement> {
+    return this.queryRunners.use(async (runner) => {
+      const event = await this.load(runner, message);
+      if (event.status === 'FAILED') return this.confirmDeadLetter(runner, event);
+      if (event.status !== 'PENDING') return { result: 'duplicate', event, outcome: ack };
+      if (this.skippedBotTypes.has(event.bot_type.toLowerCase())) {
+        const skipped = await this.repository.skip(runner, event.conversation_id);
+        return { result: skipped ? 'skipped' : 'duplicate', event, outcome: ack };
+      }
+      const score = this.scoring.score(toScoreInput(event));
+      const counted = await this.repository.applyScore(runner, event.conversation_id, score);
+      return { result: counted ? 'processed' : 'duplicate', event, score, outcome: ack };
+    });
+  }
+
+  private async load(runner: QueryRunner, message: ConversationMessage): Promise<LoadedEvent> {
+    const { conversationId, conversation } = message;
+    if (conversation) await this.store(runner, conversation);
+    const event = await this.repository.load(runner, conversationId);
+    if (!event) throw new UnknownConversation();
+    return event;
+  }
+
+  /** A whole conversation in a message is stored like a posted one; a known one must be the same. */
+  private async store(runner: QueryRunner, conversation: ConversationEnd): Promise<void> {
+    const print = fingerprint(conversation);
+    if (await this.repository.insert(runner, conversation, print)) return;
+    const known = await this.repository.load(runner, conversation.conversation_id);
+    if (known && !known.fingerprint.equals(print.hash)) throw new ConflictingConversation();
+  }
+
+  /** The worker died between marking the event FAILED and dead-lettering its message: now it is dead-lettered. */
+  private async confirmDeadLetter(runner: QueryRunner, event: LoadedEvent): Promise<Settlement> {
+    if (await this.repository.hasOpenDeadLetter(runner, event.conversation_id)) {
+      return { result: 'duplicate', event, outcome: ack };
+    }
+    const outcome = deadLetter('ATTEMPTS_EXHAUSTED', event.attempt_count, event.conversation_id, true);
+    return { result: 'dead-lettered', event, outcome };
+  }
+
+  private async outcomeOf(error: unknown, message: IncomingMessage, parsed?: ConversationMessage): Promise<Outcome> {
+    if (error instanceof InvalidMessage) {
+      this.log.rejected(message, error.message);
+      return deadLetter('INVALID_MESSAGE', message.attempts + 1, parsed?.conversationId, false);
+    }
+    const conversationId = parsed!.conversationId;
+    if (error instanceof ConflictingConversation) {
+      this.log.failed(message, conversationId, error, 'dead-lettered');
+      return deadLetter('CONVERSATION_CONFLICT', message.attempts + 1, conversationId, false);
+    }
+    if (isDatabaseAway(error)) return this.defer(error, conversationId, message);
+    if (error instanceof UnknownConversation) return this.retryUnknown(error, conversationId, message);
+    return this.retry(error, conversationId, message);
+  }
+
+  /** Nothing is wrong with the message: it waits, unacknowledged, until the database is back. */
+  private defer(error: unknown, conversationId: string, message: IncomingMessage): Outcome {
+    this.log.failed(message, conversationId, error, 'deferred');
+    return { kind: 'defer', reason: errorCode(error), until: (signal) => this.database.waitUntilUp(signal) };
+  }
+
+  /** There is no row to count on, so the headers count. */
+  private retryUnknown(error: UnknownConversation, conversationId: string, message: IncomingMessage): Outcome {
+    const attempts = message.attempts + 1;
+    const afterMs = this.retries.delayAfter(attempts);
+    this.log.failed(message, conversationId, error, afterMs === undefined ? 'dead-lettered' : 'retried');
+    return afterMs === undefined
+      ? deadLetter('CONVERSATION_NOT_FOUND', attempts, conversationId, false)
+      : { kind: 'retry', afterMs, attempts, reason: error.code };
+  }
+
+  /** The row counts the attempts, so that a copy of the message cannot have more of them. */
+  private async retry(error: unknown, conversationId: string, message: IncomingMessage): Promise<Outcome> {
+    const reason = errorCode(error);
+    let attempts = message.attempts + 1;
+    try {
+      const row = await this.queryRunners.use((runner) =>
+        this.repository.recordFailure(runner, conversationId, reason, this.retries.mostAttempts),
+      );
+      if (!row) return ack;
+      attempts = row.attempt_count;
+      if (row.status === 'FAILED') {
+        this.log.failed(message, conversationId, error, 'dead-lettered');
+        return { ...deadLetter('ATTEMPTS_EXHAUSTED', attempts, conversationId, true), errorCode: reason };
+      }
+    } catch (recordError) {
+      if (isDatabaseAway(recordError)) return this.defer(recordError, conversationId, message);
+    }
+    this.log.failed(message, conversationId, error, 'retried');
+    const afterMs = this.retries.delayAfter(attempts) ?? this.environment.RETRY_DELAYS.at(-1)!;
+    return { kind: 'retry', afterMs, attempts, reason };
+  }
+}
+
+function deadLetter(
+  reason: DeadLetterReason,
+  attempts: number,
+  conversationId: string | undefined,
+  settlesEvent: boolean,
+): Extract<Outcome, { kind: 'deadLetter' }> {
+  return { kind: 'deadLetter', reason, attempts, conversationId, settlesEvent };
+}
+
+function toScoreInput(event: LoadedEvent) {
+  return {
+    lines: event.conversation_log ?? [],
+    userInitiatedQuestions: event.user_initiated_questions,
+    sessionEmotion: event.session_emotion,
+    newMemoriesCount: event.new_memories_count,
+  };
+}

@@ -1,0 +1,66 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { describeError } from '../errors/describe';
+import type { IncomingMessage } from '../messaging/incoming-message';
+import type { Outcome } from '../messaging/outcome';
+import type { ScoreBreakdown } from '../scoring/score';
+import type { LoadedEvent } from './conversation-events.repository';
+import type { ConversationMessage } from './conversation-message';
+
+/** How the flow ended for one message. */
+export interface Settlement {
+  readonly result: 'processed' | 'skipped' | 'duplicate' | 'dead-lettered';
+  readonly event: LoadedEvent;
+  readonly score?: ScoreBreakdown;
+  readonly outcome: Outcome;
+}
+
+type Counts = Record<Settlement['result'] | 'retried' | 'deferred' | 'rejected', number>;
+
+/** One line a message: ids, outcome and times (milliseconds), never a word of the conversation. Counts for the last line. */
+@Injectable()
+export class ProcessingLog {
+  readonly counts: Counts = {
+    processed: 0,
+    skipped: 0,
+    duplicate: 0,
+    'dead-lettered': 0,
+    retried: 0,
+    deferred: 0,
+    rejected: 0,
+  };
+  private readonly logger = new Logger('Conversations');
+
+  settled(message: IncomingMessage, { conversationId }: ConversationMessage, settlement: Settlement): void {
+    const { event, result, score } = settlement;
+    this.counts[result]++;
+    this.logger.log({
+      msg: result,
+      conversation_id: conversationId,
+      user_id: event.user_id,
+      change: score?.friendship_score_change,
+      processing_ms: since(message),
+      critical_ms: Date.now() - event.accepted_at.getTime(),
+    });
+  }
+
+  failed(message: IncomingMessage, conversationId: string, error: unknown, outcome: 'retried' | 'deferred' | 'dead-lettered'): void {
+    this.counts[outcome]++;
+    this.logger.warn({
+      msg: outcome,
+      conversation_id: conversationId,
+      attempts: message.attempts + 1,
+      processing_ms: since(message),
+      error: describeError(error),
+    });
+  }
+
+  /** @param problem what was expected and what came; by construction without any text of the body */
+  rejected(message: IncomingMessage, problem: string): void {
+    this.counts.rejected++;
+    this.logger.warn({ msg: 'rejected', reason: 'INVALID_MESSAGE', problem, bytes: message.body.length });
+  }
+}
+
+function since({ receivedAt }: IncomingMessage): number {
+  return Math.round((performance.now() - receivedAt) * 10) / 10;
+}

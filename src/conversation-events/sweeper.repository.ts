@@ -1,0 +1,113 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { QueryRunners } from '../database/query-runners';
+import { execute, type Statement } from '../database/statement';
+
+/** How far the queue is known to have come: nowhere known, up to a time, or up to now because it is empty. */
+export type Passage = 'unknown' | 'empty' | Date;
+
+/** An event to publish again; `enqueued_at` is the database's time. */
+export interface DueEvent {
+  readonly conversation_id: string;
+  readonly user_id: string;
+  readonly bot_id: string;
+  readonly enqueued_at: Date;
+}
+
+/** Rows looked at in one step, so that a step is short whatever has piled up. */
+const ROWS_PER_STEP = 10_000;
+
+/** The wait before the same event is published a second, third, … time: doubles from the first to the last, seconds. */
+const BACKOFF = { first: 60, last: 3_600 };
+
+/**
+ * The time up to which the queue has passed, less the grace time: `$1` is a time, '-infinity', or null for an empty queue.
+ * `$2` is the grace time in seconds.
+ */
+const PASSED = `(coalesce($1::timestamptz, now()) - make_interval(secs => $2))`;
+
+/**
+ * Marks the events that the queue has passed and that nobody settled, in the order of their acceptance, and remembers how far
+ * it came. One replica at a time does it: the others find the position locked and leave.
+ */
+const MARK_PASSED: Statement = {
+  name: 'sweeper_mark_passed',
+  text: `WITH position AS MATERIALIZED (
+           SELECT passed_until FROM sweeper_position FOR UPDATE SKIP LOCKED
+         ), step AS MATERIALIZED (
+           SELECT max(accepted_at) AS until, count(*) AS rows
+             FROM (SELECT accepted_at FROM conversation_events
+                    WHERE accepted_at > (SELECT passed_until FROM position) AND accepted_at <= ${PASSED}
+                    ORDER BY accepted_at LIMIT ${ROWS_PER_STEP}) AS next
+         ), marked AS (
+           UPDATE conversation_events SET publish_due_at = '-infinity'
+            WHERE accepted_at > (SELECT passed_until FROM position) AND accepted_at <= (SELECT until FROM step)
+              AND status = 'PENDING' AND publish_due_at IS NULL
+        RETURNING 1
+         ), moved AS (
+           UPDATE sweeper_position SET passed_until = (SELECT until FROM step)
+            WHERE (SELECT until FROM step) IS NOT NULL
+         )
+         SELECT (SELECT count(*) FROM marked)::int AS marked, coalesce((SELECT rows FROM step), 0)::int AS rows`,
+};
+
+/**
+ * Takes events that are due, oldest first, and moves their due time on, so that no other replica takes them and so that they are
+ * looked at again if this one dies now. Due is what was never queued, and what the queue has passed since.
+ */
+const TAKE_DUE: Statement = {
+  name: 'sweeper_take_due',
+  text: `UPDATE conversation_events AS event SET
+                publish_due_at = now() + make_interval(secs => least(${BACKOFF.first} * 2 ^ least(publish_count, 20), ${BACKOFF.last})),
+                publish_count = publish_count + 1
+          WHERE conversation_id IN (
+                  SELECT conversation_id FROM conversation_events
+                   WHERE publish_due_at <= ${PASSED} AND status = 'PENDING'
+                   ORDER BY publish_due_at, conversation_id LIMIT $3 FOR UPDATE SKIP LOCKED)
+      RETURNING conversation_id, user_id, bot_id, now() AS enqueued_at`,
+};
+
+/** These could not be published after all. */
+const PUT_BACK: Statement = {
+  name: 'sweeper_put_back',
+  text: `UPDATE conversation_events SET publish_due_at = '-infinity'
+          WHERE conversation_id = ANY ($1) AND status = 'PENDING'`,
+};
+
+/** The sweeper's SQL. */
+@Injectable()
+export class SweeperRepository {
+  /** Longer than any insert can take, so that no event appears behind the position; covers clocks that differ, too. Seconds. */
+  private readonly graceSeconds: number;
+
+  constructor(
+    @Inject(ENVIRONMENT) environment: Environment,
+    private readonly queryRunners: QueryRunners,
+  ) {
+    this.graceSeconds = (2 * environment.DATABASE_STATEMENT_TIMEOUT) / 1000;
+  }
+
+  /** @returns how many events were marked, and whether there may be more to look at */
+  async markPassed(passage: Passage): Promise<{ marked: number; more: boolean }> {
+    const { rows } = await this.queryRunners.use((runner) =>
+      execute<{ marked: number; rows: number }>(runner, MARK_PASSED, [toParameter(passage), this.graceSeconds]),
+    );
+    return { marked: rows[0].marked, more: rows[0].rows === ROWS_PER_STEP };
+  }
+
+  async takeDue(passage: Passage, limit: number): Promise<DueEvent[]> {
+    const { rows } = await this.queryRunners.use((runner) =>
+      execute<DueEvent>(runner, TAKE_DUE, [toParameter(passage), this.graceSeconds, limit]),
+    );
+    return rows;
+  }
+
+  async putBack(conversationIds: readonly string[]): Promise<void> {
+    await this.queryRunners.use((runner) => execute(runner, PUT_BACK, [conversationIds]));
+  }
+}
+
+function toParameter(passage: Passage): Date | string | null {
+  if (passage === 'unknown') return '-infinity';
+  return passage === 'empty' ? null : passage;
+}

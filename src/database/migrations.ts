@@ -1,0 +1,10 @@
+/** Every migration, oldest first. */
+import { CreateSchema1790000000000 } from './migrations/1790000000000-create-schema';
+
+export const MIGRATIONS = [CreateSchema1790000000000];
+
+/** The table in which TypeORM notes what was run. */
+export const MIGRATIONS_TABLE = 'schema_migrations';
+
+/** What readiness asks for: the newest migration that this build needs. A newer schema is fine. */
+export const LATEST_MIGRATION = MIGRATIONS[MIGRATIONS.length - 1].name;

@@ -1,0 +1,45 @@
+/**
+ * The fold of conversations into friendship statuses, written once.
+ *
+ * It reads a CTE with one row per counted conversation
+ * (`user_id, bot_id, end_time, business_day, topic_id, change, turns`) and adds it to `friendship_status`.
+ * Sums, maxima and sets commute, so conversations may come in any order and in any grouping.
+ * Rows are written in the order of `user_id`, so that two groups cannot lock each other's users crosswise.
+ */
+export function foldIntoFriendshipStatus(counted: string): string {
+  return `
+    INSERT INTO friendship_status AS status
+           (user_id, friendship_score, last_interaction_date, interaction_days, topic_metrics, updated_at)
+    SELECT per_user.user_id, per_user.score, per_user.last_end, per_user.days,
+           coalesce((SELECT jsonb_object_agg(topic.topic_id, jsonb_build_object(
+                              'score', topic.score, 'turns', topic.turns,
+                              'last_date', topic.last_date, 'agents_used', topic.agents))
+                       FROM (SELECT topic_id, sum(change) AS score, sum(turns) AS turns,
+                                    to_char(max(end_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last_date,
+                                    jsonb_agg(DISTINCT bot_id COLLATE "C") AS agents
+                               FROM ${counted} AS of_topic
+                              WHERE of_topic.user_id = per_user.user_id AND topic_id IS NOT NULL
+                              GROUP BY topic_id) AS topic), '{}'),
+           clock_timestamp()
+      FROM (SELECT user_id, sum(change) AS score, max(end_time) AS last_end,
+                   range_agg(daterange(business_day, business_day, '[]')) AS days
+              FROM ${counted} AS of_user
+             GROUP BY user_id) AS per_user
+     ORDER BY per_user.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+           friendship_score = status.friendship_score + excluded.friendship_score,
+           last_interaction_date = greatest(status.last_interaction_date, excluded.last_interaction_date),
+           interaction_days = status.interaction_days + excluded.interaction_days,
+           topic_metrics = CASE WHEN excluded.topic_metrics = '{}' THEN status.topic_metrics
+             ELSE status.topic_metrics || (
+               SELECT jsonb_object_agg(added.key, CASE WHEN status.topic_metrics ? added.key THEN jsonb_build_object(
+                        'score', (status.topic_metrics -> added.key ->> 'score')::numeric + (added.value ->> 'score')::numeric,
+                        'turns', (status.topic_metrics -> added.key ->> 'turns')::bigint + (added.value ->> 'turns')::bigint,
+                        'last_date', greatest(status.topic_metrics -> added.key ->> 'last_date', added.value ->> 'last_date'),
+                        'agents_used', (SELECT jsonb_agg(DISTINCT agent COLLATE "C")
+                                          FROM jsonb_array_elements_text((status.topic_metrics -> added.key -> 'agents_used')
+                                                                         || (added.value -> 'agents_used')) AS agent))
+                      ELSE added.value END)
+                 FROM jsonb_each(excluded.topic_metrics) AS added) END,
+           updated_at = excluded.updated_at`;
+}

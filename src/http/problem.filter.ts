@@ -1,0 +1,69 @@
+import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
+import type { FastifyReply } from 'fastify';
+import { throwError, type Observable } from 'rxjs';
+import { isDatabaseAway } from '../database/database-errors';
+import { CodedError, type ErrorCode } from '../errors/coded-error';
+import { describeError } from '../errors/describe';
+import { toProblem, type Problem } from './problem';
+
+/** When to try again while the database is away, seconds. Outages that heal by themselves mostly take a few. */
+const RETRY_AFTER_SECONDS = 5;
+
+/** Codes of what the HTTP layer itself refuses, by status. */
+const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
+  401: 'UNAUTHORIZED',
+  404: 'ROUTE_NOT_FOUND',
+  413: 'BODY_TOO_LARGE',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+};
+
+const DETAILS: Partial<Record<ErrorCode, string>> = {
+  MALFORMED_JSON: 'Expected a JSON object; the body could not be parsed.',
+  BAD_REQUEST: 'Expected a well-formed HTTP request.',
+  ROUTE_NOT_FOUND: 'See /docs for the routes.',
+  BODY_TOO_LARGE: 'Expected a body within HTTP_BODY_LIMIT.',
+  UNSUPPORTED_MEDIA_TYPE: 'Expected Content-Type: application/json.',
+};
+
+/** Turns every error into a problem. Nothing that a parser or a driver said is passed on: it may quote the body. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('Http');
+
+  catch(error: unknown, host: ArgumentsHost): Observable<never> | void {
+    const problem = this.problemOf(error);
+    if (host.getType() !== 'http') return throwError(() => new RpcException(problem).getError());
+    void answer(host.switchToHttp().getResponse<FastifyReply>(), problem);
+  }
+
+  private problemOf(error: unknown): Problem {
+    if (error instanceof CodedError) return toProblem(error.code, error.message, error.fields);
+    if (isDatabaseAway(error)) {
+      return toProblem('DATABASE_UNAVAILABLE', 'Nothing was stored. Send the same request again.');
+    }
+    const code = refusalOf(error);
+    if (code) return toProblem(code, DETAILS[code] ?? '');
+    this.logger.error({ msg: 'unexpected error', error: describeError(error) });
+    return toProblem('INTERNAL_ERROR', 'The error was logged. The same request may be sent again: it counts once.');
+  }
+}
+
+export function answer(reply: FastifyReply, problem: Problem): FastifyReply {
+  if (problem.status === 503) void reply.header('Retry-After', String(RETRY_AFTER_SECONDS));
+  if (problem.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
+  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** Errors of Nest and Fastify before a handler was reached: a status, sometimes a code. */
+function refusalOf(error: unknown): ErrorCode | undefined {
+  const { statusCode } = error as { statusCode?: number };
+  const status = error instanceof HttpException ? error.getStatus() : statusCode;
+  if (status === 400) return isBodyProblem(error) ? 'MALFORMED_JSON' : 'BAD_REQUEST';
+  return status === undefined ? undefined : (BY_STATUS[status] ?? (status < 500 ? 'BAD_REQUEST' : undefined));
+}
+
+function isBodyProblem(error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code ?? '');
+  return error instanceof SyntaxError || /FST_ERR_CTP_(EMPTY_JSON_BODY|INVALID_JSON_BODY)/.test(code);
+}

@@ -1,0 +1,72 @@
+import { EventEmitter } from 'node:events';
+import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { errorCode } from '../errors/describe';
+
+/** What is known of the live connection. `since` is when the state began. */
+export interface BrokerState {
+  readonly up: boolean;
+  readonly since: Date;
+  readonly reason?: string;
+}
+
+/** Watches the one live connection to the broker; asking it costs nothing and opens nothing. */
+@Injectable()
+export class BrokerMonitor implements OnModuleInit {
+  private readonly logger = new Logger('RabbitMQ');
+  private readonly events = new EventEmitter().setMaxListeners(0);
+  private connection: BrokerState = { up: false, since: new Date(), reason: 'not reached yet' };
+  private blockedReason: string | undefined;
+  private topologyProblem: string | undefined;
+
+  constructor(private readonly amqp: AmqpConnection) {}
+
+  onModuleInit(): void {
+    const manager = this.amqp.managedConnection;
+    manager.on('connect', () => this.become(true));
+    manager.on('disconnect', ({ err }) => this.become(false, errorCode(err)));
+    manager.on('connectFailed', ({ err }) => this.become(false, errorCode(err)));
+    // The broker is out of disk or memory: it takes no messages until it says so.
+    manager.on('blocked', ({ reason }) => {
+      this.blockedReason = reason;
+      this.logger.warn({ msg: 'the broker blocks publishing', reason });
+    });
+    manager.on('unblocked', () => {
+      this.blockedReason = undefined;
+      this.logger.log({ msg: 'the broker takes messages again' });
+    });
+    if (manager.isConnected()) this.become(true);
+  }
+
+  get state(): BrokerState {
+    if (this.connection.up && this.topologyProblem) {
+      return { up: false, since: this.connection.since, reason: this.topologyProblem };
+    }
+    return this.connection;
+  }
+
+  get blocked(): boolean {
+    return this.blockedReason !== undefined;
+  }
+
+  /** Calls `listener` whenever the connection is lost or made. */
+  onChange(listener: (state: BrokerState) => void): void {
+    this.events.on('change', listener);
+  }
+
+  /** A queue or exchange exists with other properties than this service needs. */
+  reportTopology(problem: string | undefined): void {
+    if (problem && problem !== this.topologyProblem) this.logger.error({ msg: problem });
+    this.topologyProblem = problem;
+  }
+
+  private become(up: boolean, reason?: string): void {
+    const changed = this.connection.up !== up;
+    if (!changed && this.connection.reason === reason) return;
+    this.connection = { up, since: changed ? new Date() : this.connection.since, reason };
+    this.blockedReason = undefined;
+    if (up) this.logger.log({ msg: 'connected to the broker' });
+    else this.logger.warn({ msg: 'no connection to the broker', reason });
+    if (changed) this.events.emit('change', this.connection);
+  }
+}

@@ -1,0 +1,165 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import type { ConsumeMessage } from 'amqplib';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { deadLetterMessage, retryMessage } from './forwarding';
+import { toIncomingMessage, type IncomingMessage } from './incoming-message';
+import type { Outcome } from './outcome';
+import { Publisher, PublishError, type OutgoingMessage } from './publisher';
+import { TOPOLOGY } from './tokens';
+import type { Topology } from './topology';
+
+/** How long a message is held while what it needs is away, milliseconds; then it waits in a retry queue. */
+const LONGEST_HOLD = 10 * 60 * 1000;
+
+/** How long a confirm of a forwarded message may take, and the pause before it is tried again, milliseconds. */
+const FORWARD_TIMEOUT = 5_000;
+const FORWARD_PAUSE = 1_000;
+
+/** Thrown to the library so that it neither acks nor nacks: closing the channel gives the message back to the queue. */
+export class HandedBack extends Error {
+  constructor() {
+    super('The message goes back to the queue unchanged');
+    this.name = 'HandedBack';
+  }
+}
+
+/** Works on one message; called again when it deferred it and what it needs is back. */
+export type Handler = (message: IncomingMessage) => Promise<Outcome>;
+
+export interface DeliveryCounts {
+  delivered: number;
+  acked: number;
+  retried: number;
+  deferred: number;
+  deadLettered: number;
+  handedBack: number;
+}
+
+/** Carries every delivery from its handler's outcome to its end, and drains what is in flight at shutdown. */
+@Injectable()
+export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
+  readonly counts: DeliveryCounts = { delivered: 0, acked: 0, retried: 0, deferred: 0, deadLettered: 0, handedBack: 0 };
+  private readonly logger = new Logger('Deliveries');
+  private readonly inFlight = new Set<Promise<void>>();
+  /** Fires when shutdown begins: messages that are held go to a retry queue now. */
+  private readonly draining = new AbortController();
+  /** Fires at the deadline: what still runs is handed back. */
+  private readonly deadline = new AbortController();
+
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(TOPOLOGY) private readonly topology: Topology,
+    private readonly publisher: Publisher,
+  ) {}
+
+  /** Messages that were delivered and have no outcome yet. */
+  get inFlightCount(): number {
+    return this.inFlight.size;
+  }
+
+  /**
+   * Runs `handler` until it gives an outcome, and carries that out. Returning means: acknowledge.
+   * @param whenHeldTooLong what to do with a deferred message after ten minutes, or at shutdown
+   * @throws HandedBack when the message must stay unacknowledged
+   */
+  settle(raw: ConsumeMessage, handler: Handler, whenHeldTooLong: 'set aside' | 'hand back' = 'set aside'): Promise<void> {
+    this.counts.delivered++;
+    const settling = this.run(toIncomingMessage(raw), handler, whenHeldTooLong).catch((error: unknown) => {
+      this.counts.handedBack++;
+      throw error;
+    });
+    const tracked = settling.catch(() => undefined).finally(() => this.inFlight.delete(tracked));
+    this.inFlight.add(tracked);
+    return settling;
+  }
+
+  onModuleDestroy(): void {
+    this.draining.abort();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    const waiting = this.inFlight.size;
+    if (waiting > 0) this.logger.log({ msg: 'draining', inFlight: waiting });
+    const timer = new AbortController();
+    await Promise.race([
+      Promise.all(this.inFlight),
+      delay(this.environment.SHUTDOWN_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined),
+    ]);
+    timer.abort();
+    this.deadline.abort();
+    await Promise.all(this.inFlight);
+  }
+
+  private async run(message: IncomingMessage, handler: Handler, whenHeldTooLong: 'set aside' | 'hand back'): Promise<void> {
+    const heldSince = performance.now();
+    for (;;) {
+      const outcome = await this.untilDeadline(handler(message));
+      if (outcome.kind !== 'defer') return this.carryOut(message, outcome);
+      this.counts.deferred++;
+      const left = LONGEST_HOLD - (performance.now() - heldSince);
+      if (await this.hold(outcome.until, left)) continue;
+      if (whenHeldTooLong === 'set aside') return this.setAside(message);
+      throw new HandedBack();
+    }
+  }
+
+  private async carryOut(message: IncomingMessage, outcome: Exclude<Outcome, { kind: 'defer' }>): Promise<void> {
+    switch (outcome.kind) {
+      case 'ack':
+        this.counts.acked++;
+        return;
+      case 'retry':
+        await this.forward(retryMessage(this.topology, message, outcome));
+        this.counts.retried++;
+        return;
+      case 'deadLetter':
+        await this.forward(deadLetterMessage(this.topology, message, outcome));
+        this.counts.deadLettered++;
+        return;
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** @returns whether what the message needs came back before the limit and before a shutdown */
+  private async hold(until: (signal: AbortSignal) => Promise<void>, limit: number): Promise<boolean> {
+    const signal = AbortSignal.any([this.draining.signal, AbortSignal.timeout(Math.max(0, limit))]);
+    return until(signal).then(
+      () => !signal.aborted,
+      () => false,
+    );
+  }
+
+  /** To the first retry queue with its attempts unchanged, so that nothing is spent and nobody spins on it. */
+  private async setAside(message: IncomingMessage): Promise<void> {
+    const [first] = this.topology.retryQueues;
+    await this.forward({ ...retryMessage(this.topology, message, { afterMs: first.delayMs, attempts: message.attempts }) });
+    this.counts.retried++;
+  }
+
+  /** Publishes until it is confirmed; the message is acknowledged only then. */
+  private async forward(outgoing: OutgoingMessage): Promise<void> {
+    for (;;) {
+      try {
+        return await this.untilDeadline(this.publisher.publish(outgoing, FORWARD_TIMEOUT));
+      } catch (error) {
+        if (!(error instanceof PublishError)) throw error;
+        // Without a connection there is nothing to acknowledge on either: the broker delivers the message again.
+        if (error.code === 'BROKER_DISCONNECTED') throw new HandedBack();
+        this.logger.warn({ msg: 'could not forward a message yet', code: error.code, to: outgoing.routingKey });
+        await this.untilDeadline(delay(FORWARD_PAUSE, undefined, { ref: false }));
+      }
+    }
+  }
+
+  private untilDeadline<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.deadline;
+    if (signal.aborted) return Promise.reject(new HandedBack());
+    return new Promise<T>((resolve, reject) => {
+      const giveUp = () => reject(new HandedBack());
+      signal.addEventListener('abort', giveUp, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+    });
+  }
+}

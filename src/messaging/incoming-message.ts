@@ -1,0 +1,57 @@
+import type { ConsumeMessage } from 'amqplib';
+
+/** Headers that this service puts on the messages it moves. Times are ISO 8601. */
+export const HEADERS = {
+  attempts: 'x-attempts',
+  firstError: 'x-first-error',
+  lastError: 'x-last-error',
+  firstFailedAt: 'x-first-failed-at',
+  lastFailedAt: 'x-last-failed-at',
+  originalExchange: 'x-original-exchange',
+  originalRoutingKey: 'x-original-routing-key',
+  deadLetterKey: 'x-dead-letter-key',
+  deadLetterReason: 'x-dead-letter-reason',
+  settlesEvent: 'x-settles-event',
+  conversationId: 'x-conversation-id',
+} as const;
+
+/** A delivery, with what its headers say. */
+export interface IncomingMessage {
+  readonly body: Buffer;
+  readonly messageId: string | undefined;
+  readonly headers: Readonly<Record<string, unknown>>;
+  /** Failed attempts so far, as the headers count them. */
+  readonly attempts: number;
+  /** How often the broker delivered it before; 0 for a first delivery. */
+  readonly redeliveries: number;
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** `performance.now()` of the delivery. */
+  readonly receivedAt: number;
+}
+
+export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
+  const headers = (raw.properties.headers ?? {}) as Record<string, unknown>;
+  const messageId: unknown = raw.properties.messageId;
+  const deliveryCount = wholeNumber(headers['x-delivery-count']);
+  return {
+    body: raw.content,
+    messageId: typeof messageId === 'string' ? messageId : undefined,
+    headers,
+    attempts: wholeNumber(headers[HEADERS.attempts]),
+    redeliveries: Math.max(deliveryCount, raw.fields.redelivered ? 1 : 0),
+    exchange: textHeader(headers, HEADERS.originalExchange) ?? raw.fields.exchange,
+    routingKey: textHeader(headers, HEADERS.originalRoutingKey) ?? raw.fields.routingKey,
+    receivedAt: performance.now(),
+  };
+}
+
+/** A text header, if it is one; senders may put anything there. */
+export function textHeader(headers: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value.slice(0, 255) : undefined;
+}
+
+function wholeNumber(value: unknown): number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+}

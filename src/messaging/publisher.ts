@@ -1,0 +1,180 @@
+import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { ConfirmChannel } from 'amqplib';
+import { errorCode } from '../errors/describe';
+import { BrokerMonitor } from './broker-monitor';
+import { TOPOLOGY } from './tokens';
+import { allQueues, type Topology } from './topology';
+
+export type PublishFailure =
+  | 'BROKER_DISCONNECTED'
+  | 'BROKER_BLOCKED'
+  | 'PUBLISHER_BUSY'
+  | 'PUBLISH_TIMEOUT'
+  | 'UNROUTABLE'
+  | 'REJECTED_BY_BROKER';
+
+/** The broker did not take responsibility for a message (or its word that it did was lost). */
+export class PublishError extends Error {
+  constructor(readonly code: PublishFailure) {
+    super(`The message was not confirmed: ${code}`);
+    this.name = 'PublishError';
+  }
+}
+
+export interface OutgoingMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Buffer;
+  /** At most 255 bytes. */
+  readonly messageId: string | undefined;
+  readonly headers?: Readonly<Record<string, unknown>>;
+}
+
+/** More unconfirmed messages than this mean that the broker does not keep up; memory stays bounded. */
+const MOST_UNCONFIRMED = 10_000;
+
+/**
+ * Publishes persistent, mandatory messages and waits for the broker's confirm, never longer than asked.
+ * It does not use the library's publish: that one queues without bound while disconnected and passes over returned messages.
+ */
+@Injectable()
+export class Publisher implements OnModuleInit {
+  private readonly logger = new Logger('Publisher');
+  private channel: ConfirmChannel | undefined;
+  private readonly unconfirmed = new Set<(failure: PublishFailure) => void>();
+  /** How many messages with this id came back as unroutable; a return always arrives before its confirm. */
+  private readonly returned = new Map<string, number>();
+
+  constructor(
+    private readonly amqp: AmqpConnection,
+    private readonly broker: BrokerMonitor,
+    @Inject(TOPOLOGY) private readonly topology: Topology,
+  ) {}
+
+  onModuleInit(): void {
+    const wrapper = this.amqp.managedConnection.createChannel({
+      name: 'publisher',
+      confirm: true,
+      setup: (channel: ConfirmChannel) => this.setUp(channel),
+    });
+    wrapper.on('error', (error) => this.logger.warn({ msg: 'channel not set up', code: errorCode(error) }));
+    this.broker.onChange(({ up }) => {
+      if (!up) this.lose();
+    });
+  }
+
+  /** True when a publish has a chance now. */
+  get ready(): boolean {
+    return this.channel !== undefined && !this.broker.blocked;
+  }
+
+  /**
+   * @param timeLimit milliseconds to wait for the confirm
+   * @throws PublishError; with `PUBLISH_TIMEOUT` the message may have arrived all the same
+   */
+  publish(message: OutgoingMessage, timeLimit: number): Promise<void> {
+    const channel = this.channel;
+    if (!channel) return Promise.reject(new PublishError('BROKER_DISCONNECTED'));
+    if (this.broker.blocked) return Promise.reject(new PublishError('BROKER_BLOCKED'));
+    if (this.unconfirmed.size >= MOST_UNCONFIRMED) return Promise.reject(new PublishError('PUBLISHER_BUSY'));
+    return new Promise((resolve, reject) => {
+      const settle = (failure?: PublishFailure) => {
+        clearTimeout(timer);
+        this.unconfirmed.delete(settle);
+        if (failure) reject(new PublishError(failure));
+        else resolve();
+      };
+      const timer = setTimeout(() => settle('PUBLISH_TIMEOUT'), timeLimit);
+      this.unconfirmed.add(settle);
+      const onConfirm = (error: unknown) => {
+        if (this.wasReturned(message.messageId)) settle('UNROUTABLE');
+        else settle(error ? 'REJECTED_BY_BROKER' : undefined);
+      };
+      try {
+        channel.publish(
+          message.exchange,
+          message.routingKey,
+          message.body,
+          {
+            persistent: true,
+            mandatory: true,
+            contentType: 'application/json',
+            messageId: message.messageId,
+            timestamp: Math.floor(Date.now() / 1000),
+            headers: message.headers,
+          },
+          onConfirm,
+        );
+      } catch {
+        settle('BROKER_DISCONNECTED'); // the channel closed a moment ago
+      }
+    });
+  }
+
+  /** Ready messages in the work queue. Declares the queue, so one that somebody deleted is there again. */
+  async workQueueLength(): Promise<number> {
+    if (!this.channel) throw new PublishError('BROKER_DISCONNECTED');
+    const { workQueue } = this.topology;
+    await this.bind(this.channel);
+    const { messageCount } = await this.channel.assertQueue(workQueue.name, workQueue.options);
+    return messageCount;
+  }
+
+  private async setUp(channel: ConfirmChannel): Promise<void> {
+    channel.on('return', (message) => {
+      const id = String(message.properties.messageId);
+      this.returned.set(id, (this.returned.get(id) ?? 0) + 1);
+    });
+    channel.on('close', () => {
+      if (this.channel === channel) this.lose();
+    });
+    await this.declareTopology(channel);
+    this.channel = channel;
+  }
+
+  /** Declaring is idempotent; a queue that exists with other arguments is left alone and reported. */
+  private async declareTopology(channel: ConfirmChannel): Promise<void> {
+    let declaring = `exchange ${this.topology.exchange}`;
+    try {
+      await channel.assertExchange(this.topology.exchange, 'topic', { durable: true });
+      for (const queue of allQueues(this.topology)) {
+        declaring = `queue ${queue.name}`;
+        await channel.assertQueue(queue.name, queue.options);
+      }
+      await this.bind(channel);
+      this.broker.reportTopology(undefined);
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 406) {
+        this.broker.reportTopology(
+          `${declaring} exists with other properties than this service declares (an older setup has it as a classic queue). ` +
+            'Stop its publishers and consumers, let it run empty, delete it, and start again; or set RABBITMQ_QUEUE and RABBITMQ_EXCHANGE to new names.',
+        );
+      }
+      throw error;
+    }
+  }
+
+  private async bind(channel: ConfirmChannel): Promise<void> {
+    for (const { queue, routingKey } of this.topology.bindings) {
+      await channel.assertQueue(queue, this.topology.workQueue.options);
+      await channel.bindQueue(queue, this.topology.exchange, routingKey);
+    }
+  }
+
+  /** The connection is gone: nobody will confirm what is on its way. */
+  private lose(): void {
+    this.channel = undefined;
+    this.returned.clear();
+    for (const settle of [...this.unconfirmed]) settle('BROKER_DISCONNECTED');
+  }
+
+  private wasReturned(messageId: string | undefined): boolean {
+    const id = String(messageId);
+    const count = this.returned.get(id);
+    if (count === undefined) return false;
+    if (count === 1) this.returned.delete(id);
+    else this.returned.set(id, count - 1);
+    return true;
+  }
+}

@@ -1,0 +1,2 @@
+/** Injection token of the {@link Topology}. */
+export const TOPOLOGY = Symbol('TOPOLOGY');

@@ -1,0 +1,51 @@
+import type { LoggerService } from '@nestjs/common';
+import { destination, pino, stdTimeFunctions, type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { Environment } from '../config/environment';
+
+/** The process's logger: one JSON object a line, or coloured text. Written in the background; the last lines are flushed. */
+export function createLogger(environment: Environment): Logger {
+  const options = {
+    level: environment.LOG_LEVEL,
+    base: { role: environment.APP_ROLE, pid: process.pid },
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  if (environment.LOG_FORMAT === 'pretty') {
+    return pino(options, pretty({ ignore: 'pid,role,context', messageFormat: '[{context}] {msg}', singleLine: true, sync: true }));
+  }
+  return pino(options, destination({ sync: false }));
+}
+
+/** Lets Nest and everything that uses its `Logger` write to pino. A message is a text, or an object with `msg` and more. */
+export class PinoLoggerService implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log = (message: unknown, ...rest: unknown[]) => this.write('info', message, rest);
+  error = (message: unknown, ...rest: unknown[]) => this.write('error', message, rest);
+  warn = (message: unknown, ...rest: unknown[]) => this.write('warn', message, rest);
+  debug = (message: unknown, ...rest: unknown[]) => this.write('debug', message, rest);
+  verbose = (message: unknown, ...rest: unknown[]) => this.write('trace', message, rest);
+  fatal = (message: unknown, ...rest: unknown[]) => this.write('fatal', message, rest);
+
+  /** The last extra argument is the context. Stacks that Nest passes are left out: their first line may quote anything. */
+  private write(level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal', message: unknown, rest: unknown[]): void {
+    if (!this.logger.isLevelEnabled(level)) return;
+    const last = rest.at(-1);
+    const context = typeof last === 'string' ? last : undefined;
+    const fields = typeof message === 'object' && message !== null ? message : { msg: String(message) };
+    this.logger[level]({ context, ...fields });
+  }
+}
+
+/** Framework chatter that repeats at every start is for debugging. */
+const FRAMEWORK_CONTEXTS = new Set(['NestFactory', 'InstanceLoader', 'RouterExplorer', 'RoutesResolver', 'NestApplication', 'NestMicroservice']);
+
+/** Like {@link PinoLoggerService}, with Nest's own start-up lines at debug level. */
+export class QuietStartLogger extends PinoLoggerService {
+  constructor(logger: Logger) {
+    super(logger);
+    const { log, debug } = this;
+    this.log = (message, ...rest) => (FRAMEWORK_CONTEXTS.has(String(rest.at(-1))) ? debug : log)(message, ...rest);
+  }
+}

@@ -1,0 +1,72 @@
+import type { TopicAgent } from './topic-agents.repository';
+
+/** A file that is not as expected: every problem with its line. */
+export class TopicFileError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The file has ${problems.length} problem(s):\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'TopicFileError';
+  }
+}
+
+/**
+ * Reads `agent_tag,topic_id` pairs from CSV with that header (fields may be quoted), or from a JSON array of objects.
+ * @throws TopicFileError
+ */
+export function parseTopicAgents(text: string, format: 'csv' | 'json'): TopicAgent[] {
+  const records = format === 'json' ? jsonRecords(text) : csvRecords(text);
+  const problems: string[] = [];
+  const topics = new Map<string, string>();
+  for (const { place, agent_tag, topic_id } of records) {
+    for (const [name, value] of Object.entries({ agent_tag, topic_id })) {
+      if (typeof value !== 'string' || value.length < 1 || value.length > 255 || value.includes('\0')) {
+        problems.push(`${place}: ${name}: expected 1 to 255 characters, got ${JSON.stringify(value)?.slice(0, 60) ?? 'nothing'}`);
+      }
+    }
+    const known = topics.get(String(agent_tag));
+    if (known !== undefined && known !== topic_id) {
+      problems.push(`${place}: expected each agent_tag once, got ${JSON.stringify(agent_tag)} for two topics`);
+    }
+    topics.set(String(agent_tag), String(topic_id));
+  }
+  if (problems.length > 0) throw new TopicFileError(problems);
+  return [...topics].map(([agent_tag, topic_id]) => ({ agent_tag, topic_id }));
+}
+
+type TopicRecord = { readonly place: string; readonly agent_tag: unknown; readonly topic_id: unknown };
+
+function jsonRecords(text: string): TopicRecord[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new TopicFileError(['expected a JSON array, got text that is not JSON']);
+  }
+  if (!Array.isArray(value)) throw new TopicFileError([`expected a JSON array of objects, got ${typeof value}`]);
+  return value.map((item: unknown, index) => {
+    const { agent_tag, topic_id } = (item ?? {}) as Partial<TopicAgent>;
+    return { place: `item ${index + 1}`, agent_tag, topic_id };
+  });
+}
+
+const HEADER = 'agent_tag,topic_id';
+
+function csvRecords(text: string): TopicRecord[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  if (lines[0]?.trim() !== HEADER) {
+    throw new TopicFileError([`line 1: expected the header ${HEADER}, got ${JSON.stringify(lines[0]?.slice(0, 60) ?? '')}`]);
+  }
+  return lines.flatMap((line, index) => {
+    if (index === 0 || line.trim() === '') return [];
+    const fields = csvFields(line);
+    if (fields.length !== 2) throw new TopicFileError([`line ${index + 1}: expected 2 fields, got ${fields.length}`]);
+    return [{ place: `line ${index + 1}`, agent_tag: fields[0], topic_id: fields[1] }];
+  });
+}
+
+/** One line of CSV as of RFC 4180, without line breaks inside quotes: no tag has one. */
+function csvFields(line: string): string[] {
+  const fields = line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) ?? [];
+  // The pattern matches the empty end once more, unless the line ends with a comma.
+  const kept = fields.slice(0, fields.findIndex((field) => !field.endsWith(',')) + 1);
+  return kept.map((field) => field.replace(/,$/, '').trim().replace(/^"(.*)"$/, '$1').replaceAll('""', '"'));
+}
