@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module';
 import type { Environment } from './config/environment';
+import { VERSION } from './config/version';
 import { ProcessingLog } from './conversation-events/processing-log';
 import { describeError, errorCode } from './errors/describe';
 import { serveApiDocs } from './http/api-docs';
@@ -39,7 +40,10 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forEnvironment(environment), adapter, {
     logger: new QuietStartLogger(createLogger(environment)),
+    // Nest's parsers would take forms as well; Fastify's own for JSON stays.
+    bodyParser: false,
   });
+  adapter.getInstance().removeContentTypeParser('text/plain');
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
     serveApiDocs(app);
@@ -88,10 +92,12 @@ export async function stopApplication(app: NestFastifyApplication, reason: strin
 function describeStart(environment: Environment): Record<string, unknown> {
   const { MESSAGE_CONCURRENCY_PER_WORKER: C, RABBITMQ_CHANNELS: K, WORKER_REPLICAS: W } = environment;
   return {
-    ...(environment.APP_ROLE === 'api' ? {} : { concurrency: `K ${K} x P ${prefetchPerChannel(environment)} = C ${C}`, W: W ?? 'unknown' }),
+    ...(environment.APP_ROLE === 'api'
+      ? {}
+      : { concurrency: `K ${K} x P ${prefetchPerChannel(environment)} = C ${C}`, W: W ?? 'unknown' }),
     pool: environment.DATABASE_POOL_SIZE,
     profile: environment.NODE_ENV,
-    version: process.env.npm_package_version,
+    version: VERSION,
     node: process.version,
     database: place(environment.DATABASE_URL),
     broker: place(environment.RABBITMQ_URL),

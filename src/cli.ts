@@ -19,14 +19,17 @@ function usage(): string {
 async function main(args: string[]): Promise<void> {
   if (args.length === 0 || args.includes('--help')) return void process.stdout.write(usage());
   const command = COMMANDS[args.slice(0, 2).join(' ')];
-  if (!command) throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);
+  if (!command)
+    throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);
   // No API key is needed to work on the database.
-  const environment = readEnvironment({ ...process.env, APP_ROLE: 'worker' });
+  const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
   const app = await NestFactory.createApplicationContext(OperationsModule.for(environment), { logger: false });
   try {
     const database = app.get(DatabaseMonitor);
     await database.waitUntilUp(AbortSignal.timeout(DATABASE_LIMIT)).catch(() => {
-      throw new UsageError(`expected to reach the database within ${DATABASE_LIMIT / 1000} s: ${database.state.reason ?? 'no answer'}`);
+      throw new UsageError(
+        `expected to reach the database within ${DATABASE_LIMIT / 1000} s: ${database.state.reason ?? 'no answer'}`,
+      );
     });
     await command.run(app, args.slice(2));
   } finally {

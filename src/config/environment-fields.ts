@@ -112,6 +112,8 @@ export function text(expected: string, pattern: RegExp): Parser<string> {
 export const timeZone: Parser<string> = {
   expected: 'an IANA time zone such as Asia/Ho_Chi_Minh',
   parse(raw) {
+    // An offset such as +07:00 is no zone, and PostgreSQL reads its sign the other way round.
+    if (!/^[A-Za-z]/.test(raw)) reject();
     new Intl.DateTimeFormat('en', { timeZone: raw });
     return raw;
   },

@@ -7,11 +7,16 @@ export const IDENTIFIER = /^[!-~]{3,255}$/;
 const identifier = (description: string, example: string) =>
   z.string().regex(IDENTIFIER).meta({ description, expected: '3 to 255 visible ASCII characters', example });
 
+/** A character takes two code units at most, so a text of more is not even counted. */
+function isShort(value: string, most: number): boolean {
+  return value.length <= 2 * most && [...value].length <= most;
+}
+
 /** Counts characters as a person would, so that an emoji outside the BMP is one. */
 const text = (least: number, most: number, description: string, example: string) =>
   z
     .string()
-    .refine((value) => value.length >= least && (value.length <= most || [...value].length <= most))
+    .refine((value) => value.length >= least && (value.length <= most || isShort(value, most)))
     .meta({ description, expected: `${least} to ${most} characters`, example });
 
 const count = (description: string, example: number) =>
@@ -27,7 +32,11 @@ const metadata = z
     user_initiated_questions: count('Questions that the child asked of its own accord', 2),
     session_emotion: text(0, 50, 'Mood of the session (alias: emotion)', 'interesting')
       .nullish()
-      .meta({ description: 'Mood of the session; alias `emotion`', expected: 'at most 50 characters, or none', example: 'interesting' }),
+      .meta({
+        description: 'Mood of the session; alias `emotion`',
+        expected: 'at most 50 characters, or none',
+        example: 'interesting',
+      }),
     new_memories_count: count('New memories gained; alias `new_memories_created`', 1),
   })
   .nullish()
@@ -42,9 +51,16 @@ export const CONVERSATION_END = z.object({
   bot_type: text(0, 50, 'Its type; some types are stored but not scored', 'TALK'),
   agent_tag: text(0, 255, 'Tag by which the topic is found', 'agent_dino_1')
     .nullish()
-    .meta({ description: 'Tag by which the topic is found', expected: 'at most 255 characters, or none', example: 'agent_dino_1' }),
+    .meta({
+      description: 'Tag by which the topic is found',
+      expected: 'at most 255 characters, or none',
+      example: 'agent_dino_1',
+    }),
   start_time: instant('When the conversation began; 2020 or later', '2026-11-20T10:00:00Z'),
-  end_time: instant('When it ended: after the start, at most 24 hours later, at most 10 minutes ahead of now', '2026-11-20T10:12:00Z'),
+  end_time: instant(
+    'When it ended: after the start, at most 24 hours later, at most 10 minutes ahead of now',
+    '2026-11-20T10:12:00Z',
+  ),
   conversation_log: z
     .array(z.unknown())
     .max(MOST_LOG_ITEMS)
@@ -60,9 +76,17 @@ export const CONVERSATION_END = z.object({
   metadata,
 });
 
-export type ConversationEndFields = z.infer<typeof CONVERSATION_END>;
+/** The same as JSON Schema, for the API docs. */
+export function conversationEndJsonSchema(): object {
+  return z.toJSONSchema(CONVERSATION_END, {
+    io: 'input',
+    target: 'openapi-3.0',
+    // `expected` is for error messages.
+    override: ({ jsonSchema }) => delete (jsonSchema as Record<string, unknown>).expected,
+  });
+}
 
-/** Required fields; a message that carries one of them beyond the reference is a whole conversation. */
+/** A message that carries all of these, beyond a reference, is a whole conversation. */
 export const WHOLE_CONVERSATION_FIELDS = ['bot_name', 'bot_type', 'start_time', 'end_time'] as const;
 
 /** Gives aliased fields their names; where both are sent, the first name wins. */
@@ -87,5 +111,5 @@ export function expectedAt(path: readonly PropertyKey[]): string {
   const field = shape[String(path[0])];
   const inner = path[0] === 'metadata' && path.length > 1 ? metadata.unwrap().unwrap().shape : undefined;
   const schema = (inner as Record<string, z.ZodType> | undefined)?.[String(path[1])] ?? field;
-  return String(schema.meta()?.expected ?? 'another value');
+  return (schema.meta()?.expected as string | undefined) ?? 'another value';
 }

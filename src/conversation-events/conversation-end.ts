@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { CodedError, type FieldProblem } from '../errors/coded-error';
 import { describeValue } from '../errors/describe';
-import { CONVERSATION_END, expectedAt, resolveAliases, type ConversationEndFields } from './conversation-end.schema';
-import { normaliseLog, storableText, type LogLine } from './conversation-log';
+import { CONVERSATION_END, MOST_LOG_ITEMS, expectedAt, resolveAliases } from './conversation-end.schema';
+import { normaliseLog, storableText, type LogLine, type NormalisedLog } from './conversation-log';
 import { parseInstant } from './instant';
 
 /** A valid conversation, normalised. `null` in the metadata means that the producer did not say. */
@@ -23,6 +23,9 @@ export interface ConversationEnd {
 }
 
 const EARLIEST_START = Date.UTC(2020, 0, 1);
+const NO_LOG: NormalisedLog = { lines: [], problems: [] };
+/** For a log whose conversation has no valid times: it is looked at all the same, for what else is wrong. */
+const ANY_TIMES = { start: new Date(0), end: new Date(0) };
 const LONGEST_MS = 24 * 60 * 60 * 1000;
 /** Clocks differ. */
 const FURTHEST_AHEAD_MS = 10 * 60 * 1000;
@@ -37,14 +40,17 @@ export function parseConversationEnd(body: unknown, now: Date): ConversationEnd 
   }
   const input = resolveAliases(body as Record<string, unknown>);
   const parsed = CONVERSATION_END.safeParse(input);
-  if (!parsed.success) throw invalid(schemaProblems(parsed.error.issues, input));
+  const times = parseTimes(input, now);
+  const { start, end } = 'start' in times ? times : ANY_TIMES;
+  const log = isLog(input.conversation_log) ? normaliseLog(input.conversation_log, start, end) : NO_LOG;
+  const problems = [
+    ...(parsed.success ? [] : schemaProblems(parsed.error.issues, input)),
+    ...('problems' in times ? times.problems : []),
+    ...log.problems,
+  ];
+  if (!parsed.success || 'problems' in times || problems.length > 0) throw invalid(problems);
 
   const fields = parsed.data;
-  const times = parseTimes(fields, now);
-  if ('problems' in times) throw invalid(times.problems);
-  const log = normaliseLog(fields.conversation_log ?? [], times.start, times.end);
-  if (log.problems.length > 0) throw invalid(log.problems);
-
   return {
     conversation_id: fields.conversation_id,
     user_id: fields.user_id,
@@ -72,6 +78,10 @@ export function fingerprint(conversation: ConversationEnd): { logJson: string; h
   return { logJson, hash: createHash('sha256').update(head).update(logJson).digest() };
 }
 
+function isLog(value: unknown): value is unknown[] {
+  return Array.isArray(value) && value.length <= MOST_LOG_ITEMS;
+}
+
 type Issue = { readonly path: readonly PropertyKey[] };
 
 function schemaProblems(issues: readonly Issue[], input: Record<string, unknown>): FieldProblem[] {
@@ -79,30 +89,38 @@ function schemaProblems(issues: readonly Issue[], input: Record<string, unknown>
   for (const { path } of issues) {
     const field = path.map(String).join('.');
     const got = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], input);
-    if (!byField.has(field)) byField.set(field, { field, expected: expectedAt(path), got: describeText(got) });
+    if (!byField.has(field)) byField.set(field, { field, expected: expectedAt(path), got: describeField(field, got) });
   }
   return [...byField.values()];
 }
 
-/** Adds what is wrong inside a string of a good length, without quoting it. */
-function describeText(value: unknown): string {
-  const described = describeValue(value);
-  if (typeof value !== 'string') return described;
-  const position = [...value].findIndex((character) => character < '!' || character > '~');
-  return position < 0 ? described : `${described}, the one at ${position} not visible ASCII`;
+/** Says where an id goes wrong, without quoting it. */
+function describeField(field: string, value: unknown): string {
+  const position = typeof value === 'string' && ID_FIELDS.has(field) ? value.search(/[^!-~]/) : -1;
+  return position < 0 ? describeValue(value) : `${describeValue(value)}, the one at ${position} not visible ASCII`;
 }
 
-function parseTimes(fields: ConversationEndFields, now: Date): { start: Date; end: Date } | { problems: FieldProblem[] } {
+const ID_FIELDS = new Set(['conversation_id', 'user_id']);
+
+/** Texts that are no times are told here, everything else by the schema. */
+function parseTimes(
+  fields: Record<string, unknown>,
+  now: Date,
+): { start: Date; end: Date } | { problems: FieldProblem[] } {
   const start = parseInstant(fields.start_time);
   const end = parseInstant(fields.end_time);
   const problems: FieldProblem[] = [];
-  if (!start) problems.push(timeProblem('start_time', expectedAt(['start_time']), fields.start_time));
-  else if (start.getTime() < EARLIEST_START) problems.push(timeProblem('start_time', '2020-01-01T00:00:00Z or later', start));
-  if (!end) problems.push(timeProblem('end_time', expectedAt(['end_time']), fields.end_time));
-  else if (end.getTime() > now.getTime() + FURTHEST_AHEAD_MS) {
+  if (!start && typeof fields.start_time === 'string')
+    problems.push(timeProblem('start_time', expectedAt(['start_time']), fields.start_time));
+  if (start && start.getTime() < EARLIEST_START)
+    problems.push(timeProblem('start_time', '2020-01-01T00:00:00Z or later', start));
+  if (!end && typeof fields.end_time === 'string')
+    problems.push(timeProblem('end_time', expectedAt(['end_time']), fields.end_time));
+  if (end && end.getTime() > now.getTime() + FURTHEST_AHEAD_MS) {
     problems.push(timeProblem('end_time', `at most 10 minutes after now (${now.toISOString()})`, end));
   }
-  if (start && end && end <= start) problems.push(timeProblem('end_time', `after start_time (${start.toISOString()})`, end));
+  if (start && end && end <= start)
+    problems.push(timeProblem('end_time', `after start_time (${start.toISOString()})`, end));
   if (start && end && end.getTime() - start.getTime() > LONGEST_MS) {
     problems.push(timeProblem('end_time', `at most 24 hours after start_time (${start.toISOString()})`, end));
   }
@@ -110,7 +128,7 @@ function parseTimes(fields: ConversationEndFields, now: Date): { start: Date; en
 }
 
 /** A time that could be read is no secret; a text that could not may be anything. */
-function timeProblem(field: string, expected: string, got: string | Date): FieldProblem {
+function timeProblem(field: string, expected: string, got: unknown): FieldProblem {
   return { field, expected, got: got instanceof Date ? got.toISOString() : describeValue(got) };
 }
 

@@ -106,7 +106,11 @@ export class ConversationEventsRepository {
   ) {}
 
   /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is) */
-  async insert(runner: QueryRunner, conversation: ConversationEnd, print = fingerprint(conversation)): Promise<Date | undefined> {
+  async insert(
+    runner: QueryRunner,
+    conversation: ConversationEnd,
+    print = fingerprint(conversation),
+  ): Promise<Date | undefined> {
     const { rows } = await execute<{ accepted_at: Date }>(runner, INSERT, [
       conversation.conversation_id,
       conversation.user_id,

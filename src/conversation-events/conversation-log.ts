@@ -1,5 +1,5 @@
 /** Turns the lines that a producer sends, in either of two shapes, into the one shape that is stored and scored. */
-import { describeValue } from '../errors/describe';
+import { describeType } from '../errors/describe';
 import type { FieldProblem } from '../errors/coded-error';
 import type { Speaker } from '../scoring/score';
 import { parseInstant } from './instant';
@@ -72,5 +72,5 @@ export function storableText(text: string): string {
 }
 
 function problem(path: string, expected: string, got: unknown): FieldProblem {
-  return { field: `conversation_log${path}`, expected, got: describeValue(got) };
+  return { field: `conversation_log${path}`, expected, got: describeType(got) };
 }

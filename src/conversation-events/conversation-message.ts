@@ -2,6 +2,7 @@
 import { CodedError } from '../errors/coded-error';
 import { describeValue } from '../errors/describe';
 import { parseConversationEnd, type ConversationEnd } from './conversation-end';
+import { parseInstant } from './instant';
 import { IDENTIFIER, WHOLE_CONVERSATION_FIELDS } from './conversation-end.schema';
 
 /** A message that can never be processed. Its text names types and lengths only. */
@@ -21,7 +22,10 @@ export interface ConversationMessage {
 }
 
 /** What the service publishes: a reference, so that the queue holds no conversation. */
-export function encodeReference(event: { conversation_id: string; user_id: string; bot_id: string }, enqueuedAt: Date): Buffer {
+export function encodeReference(
+  event: { conversation_id: string; user_id: string; bot_id: string },
+  enqueuedAt: Date,
+): Buffer {
   const { conversation_id, user_id, bot_id } = event;
   return Buffer.from(JSON.stringify({ conversation_id, user_id, bot_id, enqueued_at: enqueuedAt.toISOString() }));
 }
@@ -38,10 +42,9 @@ export function parseConversationMessage(body: Buffer, sizeLimit: number, now: D
   if (typeof id !== 'string' || !IDENTIFIER.test(id)) {
     throw new InvalidMessage(`conversation_id: expected 3 to 255 visible ASCII characters, got ${describeValue(id)}`);
   }
-  const enqueuedAt = typeof enqueued_at === 'string' ? new Date(enqueued_at) : undefined;
   return {
     conversationId: id,
-    enqueuedAt: enqueuedAt && !Number.isNaN(enqueuedAt.getTime()) ? enqueuedAt : undefined,
+    enqueuedAt: parseInstant(enqueued_at),
     conversation: isWhole(fields) ? parseWhole(fields, now) : undefined,
   };
 }

@@ -104,7 +104,7 @@ export class ConversationProcessingService {
       this.log.rejected(message, error.message);
       return deadLetter('INVALID_MESSAGE', message.attempts + 1, parsed?.conversationId, false);
     }
-    const conversationId = parsed!.conversationId;
+    const conversationId = parsed?.conversationId ?? '';
     if (error instanceof ConflictingConversation) {
       this.log.failed(message, conversationId, error, 'dead-lettered');
       return deadLetter('CONVERSATION_CONFLICT', message.attempts + 1, conversationId, false);
@@ -148,7 +148,7 @@ export class ConversationProcessingService {
       if (isDatabaseAway(recordError)) return this.defer(recordError, conversationId, message);
     }
     this.log.failed(message, conversationId, error, 'retried');
-    const afterMs = this.retries.delayAfter(attempts) ?? this.environment.RETRY_DELAYS.at(-1)!;
+    const afterMs = this.retries.delayAfter(attempts) ?? this.retries.lastDelay;
     return { kind: 'retry', afterMs, attempts, reason };
   }
 }

@@ -37,14 +37,20 @@ export class ConversationQueriesService {
   /** @throws CodedError `VALIDATION_FAILED` for a parameter that is not as expected */
   async list(query: ListQuery): Promise<EventPage> {
     const problems: FieldProblem[] = [];
-    const check = <T>(field: keyof ListQuery, expected: string, parse: (text: string) => T | undefined): T | undefined => {
+    const check = <T>(
+      field: keyof ListQuery,
+      expected: string,
+      parse: (text: string) => T | undefined,
+    ): T | undefined => {
       const given = query[field];
       if (given === undefined || given === '') return undefined;
       const value = typeof given === 'string' ? parse(given) : undefined;
       if (value === undefined) problems.push({ field, expected, got: describeValue(given) });
       return value;
     };
-    const user_id = check('user_id', '3 to 255 visible ASCII characters', (text) => (IDENTIFIER.test(text) ? text : undefined));
+    const user_id = check('user_id', '3 to 255 visible ASCII characters', (text) =>
+      IDENTIFIER.test(text) ? text : undefined,
+    );
     const status = check('status', `one of ${EVENT_STATUSES.join(', ')}`, (text) =>
       EVENT_STATUSES.find((candidate) => candidate === text.toUpperCase()),
     );
@@ -79,7 +85,10 @@ export class ConversationQueriesService {
   ): Promise<EventPage> {
     const rows = await this.repository.list(filter, position, limit + 1);
     const items = rows.slice(0, limit);
-    return { items: items.map(toEventSummary), next_cursor: rows.length > limit ? encodeCursor(items[limit - 1]) : null };
+    return {
+      items: items.map(toEventSummary),
+      next_cursor: rows.length > limit ? encodeCursor(items[limit - 1]) : null,
+    };
   }
 
   private async findOrThrow(conversationId: string, withLog: boolean): Promise<ConversationEventEntity> {

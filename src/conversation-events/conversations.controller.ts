@@ -1,12 +1,17 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { z } from 'zod';
 import { problemResponse } from '../http/problem-docs';
-import { CONVERSATION_END, MOST_LOG_ITEMS } from './conversation-end.schema';
+import { MOST_LOG_ITEMS, conversationEndJsonSchema } from './conversation-end.schema';
 import { EVENT_EXAMPLE, SCORE_EXAMPLE } from './conversations.examples';
 import { EVENT_STATUSES } from './conversation-event.entity';
 import { ConversationIntakeService } from './conversation-intake.service';
-import { ConversationQueriesService, DEFAULT_PAGE, LARGEST_PAGE, type EventPage, type ListQuery } from './conversation-queries.service';
+import {
+  ConversationQueriesService,
+  DEFAULT_PAGE,
+  LARGEST_PAGE,
+  type EventPage,
+  type ListQuery,
+} from './conversation-queries.service';
 import type { EventView } from './event-view';
 
 /** The answer that the backend knows from the service's predecessor. */
@@ -33,8 +38,12 @@ export class ConversationsController {
       'Answers 202 as soon as the event is committed, also when the broker is away. The same conversation may be posted again: it counts once. ' +
       `Unknown fields are ignored. A log holds at most ${MOST_LOG_ITEMS} items.`,
   })
-  @ApiBody({ schema: z.toJSONSchema(CONVERSATION_END, { io: 'input', target: 'openapi-3.0' }) as object })
-  @ApiResponse({ status: 202, description: 'Stored', example: { success: true, message: 'Conversation accepted.', data: EVENT_EXAMPLE } })
+  @ApiBody({ schema: conversationEndJsonSchema() })
+  @ApiResponse({
+    status: 202,
+    description: 'Stored',
+    example: { success: true, message: 'Conversation accepted.', data: EVENT_EXAMPLE },
+  })
   @problemResponse('MALFORMED_JSON', 'UNAUTHORIZED', 'CONVERSATION_CONFLICT', 'BODY_TOO_LARGE')
   @problemResponse('UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
   async end(@Body() body: unknown): Promise<AcceptedAnswer> {
@@ -68,7 +77,11 @@ export class ConversationsController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Dry run: what the current rules make of a stored conversation; nothing is stored' })
   @ApiParam({ name: 'conversation_id', example: EVENT_EXAMPLE.conversation_id })
-  @ApiResponse({ status: 200, description: 'The breakdown', example: { conversation_id: EVENT_EXAMPLE.conversation_id, ...SCORE_EXAMPLE } })
+  @ApiResponse({
+    status: 200,
+    description: 'The breakdown',
+    example: { conversation_id: EVENT_EXAMPLE.conversation_id, ...SCORE_EXAMPLE },
+  })
   @problemResponse('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND', 'DATABASE_UNAVAILABLE')
   async score(@Param('conversation_id') conversationId: string) {
     return { conversation_id: conversationId, ...(await this.queries.dryRun(conversationId)) };

@@ -11,6 +11,7 @@ import { HEADERS, textHeader, type IncomingMessage } from '../messaging/incoming
 import { ack, DEAD_LETTER_REASONS, type DeadLetterReason, type Outcome } from '../messaging/outcome';
 import { HANDLERS } from '../messaging/rabbitmq-options';
 import { IDENTIFIER } from './conversation-end.schema';
+import { parseInstant } from './instant';
 import { parseConversationMessage } from './conversation-message';
 import { DeadLettersRepository, type DeadLetter } from './dead-letters.repository';
 
@@ -60,7 +61,7 @@ function toDeadLetter(message: IncomingMessage): DeadLetter {
   const reason = DEAD_LETTER_REASONS.find((candidate) => candidate === named);
   const conversationId = reason ? textHeader(headers, HEADERS.conversationId) : readConversationId(body);
   return {
-    delivery_key: textHeader(headers, HEADERS.deadLetterKey) ?? brokerKey(message),
+    delivery_key: deliveryKey(message),
     conversation_id: conversationId && IDENTIFIER.test(conversationId) ? conversationId : undefined,
     settles_event: reason ? headers[HEADERS.settlesEvent] === true : conversationId !== undefined,
     reason: reason ?? ('DELIVERY_LIMIT' satisfies DeadLetterReason),
@@ -82,13 +83,16 @@ function readConversationId(body: Buffer): string | undefined {
   }
 }
 
-/** The broker notes when it dead-lettered a message; with the body that names this very letter. */
-function brokerKey({ headers, body, messageId }: IncomingMessage): string {
-  const deaths = JSON.stringify(headers['x-death'] ?? null);
-  return createHash('sha256').update(body).update(deaths).update(String(messageId)).digest('hex');
+/**
+ * The same for every delivery of one letter: our letters have a key, and on its own ones the broker notes when they died.
+ * The body is part of it, so that two letters are never taken for one.
+ */
+function deliveryKey({ headers, body, messageId }: IncomingMessage): string {
+  const name = textHeader(headers, HEADERS.deadLetterKey) ?? JSON.stringify([headers['x-death'] ?? null, messageId]);
+  return createHash('sha256').update(name).update(body).digest('hex');
 }
 
+/** A time that a header names, if it is one of this age. */
 function time(headers: IncomingMessage['headers'], name: string): Date | undefined {
-  const parsed = new Date(textHeader(headers, name) ?? NaN);
-  return Number.isNaN(parsed.getTime()) ? undefined : parsed;
+  return parseInstant(textHeader(headers, name));
 }

@@ -87,7 +87,10 @@ export class DeadLettersRepository {
   }
 
   /** Newest first. */
-  async list(filter: { readonly state?: string; readonly reason?: string }, limit: number): Promise<DeadLetterSummary[]> {
+  async list(
+    filter: { readonly state?: string; readonly reason?: string },
+    limit: number,
+  ): Promise<DeadLetterSummary[]> {
     const { rows } = await this.queryRunners.use((runner) =>
       execute<DeadLetterSummary>(runner, LIST, [filter.state, filter.reason, limit]),
     );

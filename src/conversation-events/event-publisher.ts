@@ -10,7 +10,6 @@ import { ConversationEventsRepository } from './conversation-events.repository';
 
 type Reference = { readonly conversation_id: string; readonly user_id: string; readonly bot_id: string };
 
-
 /** Puts references to stored events on the queue. */
 @Injectable()
 export class EventPublisher {

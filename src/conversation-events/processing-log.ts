@@ -43,7 +43,12 @@ export class ProcessingLog {
     });
   }
 
-  failed(message: IncomingMessage, conversationId: string, error: unknown, outcome: 'retried' | 'deferred' | 'dead-lettered'): void {
+  failed(
+    message: IncomingMessage,
+    conversationId: string,
+    error: unknown,
+    outcome: 'retried' | 'deferred' | 'dead-lettered',
+  ): void {
     this.counts[outcome]++;
     this.logger.warn({
       msg: outcome,

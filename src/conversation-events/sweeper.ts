@@ -67,7 +67,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async markPassed(passage: Passage): Promise<void> {
-    for (let more = true; more && !this.stopping.signal.aborted; ) {
+    for (let more = true; more && !this.stopping.signal.aborted;) {
       const step = await this.repository.markPassed(passage);
       if (step.marked > 0) this.logger.warn({ msg: 'events were not queued', events: step.marked });
       more = step.more;

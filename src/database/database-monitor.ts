@@ -16,6 +16,9 @@ export interface DependencyState {
   readonly reason?: string;
 }
 
+/** The reason before the first attempt has ended. */
+export const NOT_REACHED_YET = 'NOT_REACHED_YET';
+
 /** How long to wait between two attempts to reach the database again: doubles from the first to the last, milliseconds. */
 const BACKOFF = { first: 100, last: 2_000 };
 
@@ -28,7 +31,7 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger('Database');
   private readonly events = new EventEmitter().setMaxListeners(0);
   private readonly stopping = new AbortController();
-  private current: DependencyState = { up: false, since: new Date(), reason: 'not reached yet' };
+  private current: DependencyState = { up: false, since: new Date(), reason: NOT_REACHED_YET };
   private client: Client | undefined;
   private probing: Promise<void> | undefined;
   private watching = false;

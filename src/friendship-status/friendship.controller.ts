@@ -38,9 +38,21 @@ export class FriendshipController {
   @Post('status')
   @HttpCode(200)
   @ApiOperation({ summary: 'The same, asked with a body' })
-  @ApiBody({ schema: { type: 'object', required: ['user_id'], properties: { user_id: { type: 'string', example: EXAMPLE.user_id } } } })
+  @ApiBody({
+    schema: {
+      type: 'object',
+      required: ['user_id'],
+      properties: { user_id: { type: 'string', example: EXAMPLE.user_id } },
+    },
+  })
   @ApiResponse({ status: 200, description: 'The friendship', example: EXAMPLE })
-  @problemResponse('MALFORMED_JSON', 'UNAUTHORIZED', 'FRIENDSHIP_NOT_FOUND', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
+  @problemResponse(
+    'MALFORMED_JSON',
+    'UNAUTHORIZED',
+    'FRIENDSHIP_NOT_FOUND',
+    'VALIDATION_FAILED',
+    'DATABASE_UNAVAILABLE',
+  )
   status(@Body() body: unknown): Promise<FriendshipView> {
     return this.friendships.get(readUserId(body));
   }

@@ -1,9 +1,10 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HealthIndicatorService, type HealthIndicatorFunction, type HealthIndicatorResult } from '@nestjs/terminus';
 import { ENVIRONMENT, type Environment } from '../config/environment';
-import { DatabaseMonitor } from '../database/database-monitor';
+import { DatabaseMonitor, NOT_REACHED_YET } from '../database/database-monitor';
 import { BrokerMonitor } from '../messaging/broker-monitor';
 import { Consumers } from '../messaging/consumers';
+import { Publisher } from '../messaging/publisher';
 
 /** How long the database may take to answer a probe, milliseconds. Probes themselves often allow one second. */
 const PROBE_LIMIT = 800;
@@ -29,6 +30,7 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly indicator: HealthIndicatorService,
     private readonly database: DatabaseMonitor,
     private readonly broker: BrokerMonitor,
+    private readonly publisher: Publisher,
     private readonly consumers: Consumers,
   ) {}
 
@@ -42,7 +44,7 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** The api answers, but not with everything behind it. */
   get degraded(): boolean {
-    return this.mayDegrade && !(this.database.state.up && this.broker.state.up);
+    return this.mayDegrade && !(this.database.state.up && this.brokerState.up);
   }
 
   indicators(): HealthIndicatorFunction[] {
@@ -50,9 +52,16 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
     return [
       () => this.processState(),
       () => this.databaseState(),
-      () => this.part('broker', this.broker.state),
+      () => this.part('broker', this.brokerState),
       ...(this.environment.APP_ROLE === 'api' ? [] : ofWorker),
     ];
+  }
+
+  /** A connection over which nothing can be published is of no use yet. */
+  private get brokerState(): PartState {
+    const { state } = this.broker;
+    if (!state.up || this.publisher.ready) return state;
+    return { ...state, up: false, reason: this.broker.blocked ? 'BLOCKED_BY_BROKER' : 'PUBLISHER_NOT_READY' };
   }
 
   private get mayDegrade(): boolean {
@@ -60,7 +69,9 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private processState(): HealthIndicatorResult {
-    const { started, draining } = this;
+    const { draining } = this;
+    // Before the first word from the database, good or bad, nobody knows what the first request would meet.
+    const started = this.started && this.database.state.reason !== NOT_REACHED_YET;
     const check = this.indicator.check('process');
     const details = { role: this.environment.APP_ROLE, started, draining };
     return started && !draining ? check.up(details) : check.down(details);

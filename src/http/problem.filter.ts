@@ -55,15 +55,10 @@ export function answer(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
-/** Errors of Nest and Fastify before a handler was reached: a status, sometimes a code. */
+/** Errors of Nest and Fastify before a handler was reached: they keep a status and a fixed message, but no code. */
 function refusalOf(error: unknown): ErrorCode | undefined {
-  const { statusCode } = error as { statusCode?: number };
+  const statusCode = (error as { statusCode?: number } | undefined)?.statusCode;
   const status = error instanceof HttpException ? error.getStatus() : statusCode;
-  if (status === 400) return isBodyProblem(error) ? 'MALFORMED_JSON' : 'BAD_REQUEST';
+  if (status === 400) return /content-length|url/i.test((error as Error).message) ? 'BAD_REQUEST' : 'MALFORMED_JSON';
   return status === undefined ? undefined : (BY_STATUS[status] ?? (status < 500 ? 'BAD_REQUEST' : undefined));
-}
-
-function isBodyProblem(error: unknown): boolean {
-  const code = String((error as { code?: unknown }).code ?? '');
-  return error instanceof SyntaxError || /FST_ERR_CTP_(EMPTY_JSON_BODY|INVALID_JSON_BODY)/.test(code);
 }

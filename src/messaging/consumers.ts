@@ -70,7 +70,11 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
 
   get state(): ConsumersState {
     const live = this.channelNames.filter((name) => (this.liveChannel(name)?.consumers.size ?? 0) > 0).length;
-    return { expected: this.channelNames.length, live, paused: this.wanted === 'paused' ? this.pauseReason : undefined };
+    return {
+      expected: this.channelNames.length,
+      live,
+      paused: this.wanted === 'paused' ? this.pauseReason : undefined,
+    };
   }
 
   /** Deliveries begin, or go on after {@link pause}. */
@@ -103,12 +107,13 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
     for (const name of this.channelNames) {
       const channel = this.liveChannel(name);
       if (!channel) continue;
-      if (this.wanted !== 'consuming') await Promise.all([...channel.consumers.keys()].map((tag) => channel.cancel(tag)));
+      if (this.wanted !== 'consuming')
+        await Promise.all([...channel.consumers.keys()].map((tag) => channel.cancel(tag)));
       else if (channel.consumers.size === 0 && this.registration === 'done') await this.consumeAgain(name);
     }
   }
 
-  private async register(): Promise<void> {
+  private register(): void {
     this.registration = 'under way';
     // From here on the library consumes anew by itself whenever a channel is made anew. Not awaited: it resolves
     // when every channel consumes, which takes as long as the broker takes.

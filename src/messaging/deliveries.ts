@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import { ENVIRONMENT, type Environment } from '../config/environment';
+import { describeError } from '../errors/describe';
 import { deadLetterMessage, retryMessage } from './forwarding';
 import { toIncomingMessage, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
@@ -63,10 +64,15 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
    * @param whenHeldTooLong what to do with a deferred message after ten minutes, or at shutdown
    * @throws HandedBack when the message must stay unacknowledged
    */
-  settle(raw: ConsumeMessage, handler: Handler, whenHeldTooLong: 'set aside' | 'hand back' = 'set aside'): Promise<void> {
+  settle(
+    raw: ConsumeMessage,
+    handler: Handler,
+    whenHeldTooLong: 'set aside' | 'hand back' = 'set aside',
+  ): Promise<void> {
     this.counts.delivered++;
     const settling = this.run(toIncomingMessage(raw), handler, whenHeldTooLong).catch((error: unknown) => {
       this.counts.handedBack++;
+      if (!(error instanceof HandedBack)) this.logger.error({ msg: 'unexpected error', error: describeError(error) });
       throw error;
     });
     const tracked = settling.catch(() => undefined).finally(() => this.inFlight.delete(tracked));
@@ -91,7 +97,11 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
     await Promise.all(this.inFlight);
   }
 
-  private async run(message: IncomingMessage, handler: Handler, whenHeldTooLong: 'set aside' | 'hand back'): Promise<void> {
+  private async run(
+    message: IncomingMessage,
+    handler: Handler,
+    whenHeldTooLong: 'set aside' | 'hand back',
+  ): Promise<void> {
     const heldSince = performance.now();
     for (;;) {
       const outcome = await this.untilDeadline(handler(message));
@@ -134,7 +144,9 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
   /** To the first retry queue with its attempts unchanged, so that nothing is spent and nobody spins on it. */
   private async setAside(message: IncomingMessage): Promise<void> {
     const [first] = this.topology.retryQueues;
-    await this.forward({ ...retryMessage(this.topology, message, { afterMs: first.delayMs, attempts: message.attempts }) });
+    await this.forward({
+      ...retryMessage(this.topology, message, { afterMs: first.delayMs, attempts: message.attempts }),
+    });
     this.counts.retried++;
   }
 

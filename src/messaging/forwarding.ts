@@ -42,7 +42,14 @@ export function deadLetterMessage(topology: Topology, message: IncomingMessage, 
 
 /** Only our own headers and the trace travel on: the broker's counters would confuse the next queue. */
 function carriedHeaders(message: IncomingMessage): Record<string, unknown> {
-  const kept = [HEADERS.firstError, HEADERS.lastError, HEADERS.firstFailedAt, HEADERS.lastFailedAt, 'traceparent', 'tracestate'];
+  const kept = [
+    HEADERS.firstError,
+    HEADERS.lastError,
+    HEADERS.firstFailedAt,
+    HEADERS.lastFailedAt,
+    'traceparent',
+    'tracestate',
+  ];
   const carried: Record<string, unknown> = {
     [HEADERS.originalExchange]: message.exchange,
     [HEADERS.originalRoutingKey]: message.routingKey,

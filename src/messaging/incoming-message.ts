@@ -40,8 +40,8 @@ export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
     headers,
     attempts: wholeNumber(headers[HEADERS.attempts]),
     redeliveries: Math.max(deliveryCount, raw.fields.redelivered ? 1 : 0),
-    exchange: textHeader(headers, HEADERS.originalExchange) ?? raw.fields.exchange,
-    routingKey: textHeader(headers, HEADERS.originalRoutingKey) ?? raw.fields.routingKey,
+    exchange: textHeader(headers, HEADERS.originalExchange) ?? recordable(raw.fields.exchange),
+    routingKey: textHeader(headers, HEADERS.originalRoutingKey) ?? recordable(raw.fields.routingKey),
     receivedAt: performance.now(),
   };
 }
@@ -49,9 +49,17 @@ export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
 /** A text header, if it is one; senders may put anything there. */
 export function textHeader(headers: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = headers[name];
-  return typeof value === 'string' ? value.slice(0, 255) : undefined;
+  return typeof value === 'string' ? recordable(value) : undefined;
 }
 
+/** Fits a column: PostgreSQL refuses U+0000, and a text that cannot be recorded would come back for ever. */
+function recordable(text: string): string {
+  return text.slice(0, 255).toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+/** Far more than any policy allows, and far less than what a column can hold. */
+const MOST_ATTEMPTS = 1_000_000;
+
 function wholeNumber(value: unknown): number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : 0;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? Math.min(value, MOST_ATTEMPTS) : 0;
 }

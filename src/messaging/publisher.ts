@@ -1,18 +1,13 @@
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
-import type { ConfirmChannel } from 'amqplib';
+import type { ConfirmChannel, Message } from 'amqplib';
 import { errorCode } from '../errors/describe';
 import { BrokerMonitor } from './broker-monitor';
 import { TOPOLOGY } from './tokens';
 import { allQueues, type Topology } from './topology';
 
 export type PublishFailure =
-  | 'BROKER_DISCONNECTED'
-  | 'BROKER_BLOCKED'
-  | 'PUBLISHER_BUSY'
-  | 'PUBLISH_TIMEOUT'
-  | 'UNROUTABLE'
-  | 'REJECTED_BY_BROKER';
+  'BROKER_DISCONNECTED' | 'BROKER_BLOCKED' | 'PUBLISHER_BUSY' | 'PUBLISH_TIMEOUT' | 'UNROUTABLE' | 'REJECTED_BY_BROKER';
 
 /** The broker did not take responsibility for a message (or its word that it did was lost). */
 export class PublishError extends Error {
@@ -122,7 +117,7 @@ export class Publisher implements OnModuleInit {
   }
 
   private async setUp(channel: ConfirmChannel): Promise<void> {
-    channel.on('return', (message) => {
+    channel.on('return', (message: Message) => {
       const id = String(message.properties.messageId);
       this.returned.set(id, (this.returned.get(id) ?? 0) + 1);
     });

@@ -43,7 +43,10 @@ export function rabbitmqOptions(environment: Environment, topology: Topology): R
     connectionManagerOptions: {
       heartbeatIntervalInSeconds: HEARTBEAT_SECONDS,
       reconnectTimeInSeconds: RECONNECT_SECONDS,
-      connectionOptions: { timeout: 5_000, clientProperties: { connection_name: `friendship-service ${environment.APP_ROLE}` } },
+      connectionOptions: {
+        timeout: 5_000,
+        clientProperties: { connection_name: `friendship-service ${environment.APP_ROLE}` },
+      },
     },
     channels: consumes
       ? {

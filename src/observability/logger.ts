@@ -12,7 +12,10 @@ export function createLogger(environment: Environment): Logger {
     formatters: { level: (label: string) => ({ level: label }) },
   };
   if (environment.LOG_FORMAT === 'pretty') {
-    return pino(options, pretty({ ignore: 'pid,role,context', messageFormat: '[{context}] {msg}', singleLine: true, sync: true }));
+    return pino(
+      options,
+      pretty({ ignore: 'pid,role,context', messageFormat: '[{context}] {msg}', singleLine: true, sync: true }),
+    );
   }
   return pino(options, destination({ sync: false }));
 }
@@ -29,7 +32,11 @@ export class PinoLoggerService implements LoggerService {
   fatal = (message: unknown, ...rest: unknown[]) => this.write('fatal', message, rest);
 
   /** The last extra argument is the context. Stacks that Nest passes are left out: their first line may quote anything. */
-  private write(level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal', message: unknown, rest: unknown[]): void {
+  private write(
+    level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal',
+    message: unknown,
+    rest: unknown[],
+  ): void {
     if (!this.logger.isLevelEnabled(level)) return;
     const last = rest.at(-1);
     const context = typeof last === 'string' ? last : undefined;
@@ -39,7 +46,14 @@ export class PinoLoggerService implements LoggerService {
 }
 
 /** Framework chatter that repeats at every start is for debugging. */
-const FRAMEWORK_CONTEXTS = new Set(['NestFactory', 'InstanceLoader', 'RouterExplorer', 'RoutesResolver', 'NestApplication', 'NestMicroservice']);
+const FRAMEWORK_CONTEXTS = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RouterExplorer',
+  'RoutesResolver',
+  'NestApplication',
+  'NestMicroservice',
+]);
 
 /** Like {@link PinoLoggerService}, with Nest's own start-up lines at debug level. */
 export class QuietStartLogger extends PinoLoggerService {

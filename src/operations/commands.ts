@@ -20,7 +20,8 @@ export interface Command {
 export const COMMANDS: Readonly<Record<string, Command>> = {
   'topics import': {
     usage: 'topics import FILE',
-    summary: 'reads agent tags and their topics from a .csv (header agent_tag,topic_id) or .json file; existing tags are updated',
+    summary:
+      'reads agent tags and their topics from a .csv (header agent_tag,topic_id) or .json file; existing tags are updated',
     run: importTopics,
   },
   'dead-letters list': {
@@ -68,15 +69,24 @@ function printLetters(letters: readonly DeadLetterSummary[]): void {
   for (const letter of letters) {
     const { dead_letter_id, conversation_id, reason, error_code, attempts, last_failed_at, state, bytes } = letter;
     print(
-      [`#${dead_letter_id}`, state, reason, conversation_id ?? '(no id)', `attempts ${attempts}`, `last error ${error_code ?? '-'}`,
-        last_failed_at.toISOString(), `${bytes ?? 0} bytes`].join('  '),
+      [
+        `#${dead_letter_id}`,
+        state,
+        reason,
+        conversation_id ?? '(no id)',
+        `attempts ${attempts}`,
+        `last error ${error_code ?? '-'}`,
+        last_failed_at.toISOString(),
+        `${bytes ?? 0} bytes`,
+      ].join('  '),
     );
   }
 }
 
 function oneOf(name: string, value: unknown, allowed: readonly string[]): string | undefined {
-  if (value === undefined || allowed.includes(String(value))) return value as string | undefined;
-  throw new UsageError(`${name}: expected one of ${allowed.join(', ')}, got ${String(value)}`);
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && allowed.includes(value)) return value;
+  throw new UsageError(`${name}: expected one of ${allowed.join(', ')}, got ${JSON.stringify(value)}`);
 }
 
 type Options = NonNullable<Parameters<typeof parseArgs>[0]>['options'];

@@ -13,13 +13,20 @@ export class TopicFileError extends Error {
  * @throws TopicFileError
  */
 export function parseTopicAgents(text: string, format: 'csv' | 'json'): TopicAgent[] {
-  const records = format === 'json' ? jsonRecords(text) : csvRecords(text);
   const problems: string[] = [];
+  const content = text.replace(/^\uFEFF/, '');
+  const records = format === 'json' ? jsonRecords(content) : csvRecords(content);
   const topics = new Map<string, string>();
-  for (const { place, agent_tag, topic_id } of records) {
+  for (const { place, problem, agent_tag, topic_id } of records) {
+    if (problem !== undefined) {
+      problems.push(`${place}: ${problem}`);
+      continue;
+    }
     for (const [name, value] of Object.entries({ agent_tag, topic_id })) {
       if (typeof value !== 'string' || value.length < 1 || value.length > 255 || value.includes('\0')) {
-        problems.push(`${place}: ${name}: expected 1 to 255 characters, got ${JSON.stringify(value)?.slice(0, 60) ?? 'nothing'}`);
+        problems.push(
+          `${place}: ${name}: expected 1 to 255 characters, got ${JSON.stringify(value)?.slice(0, 60) ?? 'nothing'}`,
+        );
       }
     }
     const known = topics.get(String(agent_tag));
@@ -32,7 +39,7 @@ export function parseTopicAgents(text: string, format: 'csv' | 'json'): TopicAge
   return [...topics].map(([agent_tag, topic_id]) => ({ agent_tag, topic_id }));
 }
 
-type TopicRecord = { readonly place: string; readonly agent_tag: unknown; readonly topic_id: unknown };
+type TopicRecord = { readonly place: string; readonly problem?: string; readonly agent_tag: unknown; readonly topic_id: unknown };
 
 function jsonRecords(text: string): TopicRecord[] {
   let value: unknown;
@@ -51,15 +58,17 @@ function jsonRecords(text: string): TopicRecord[] {
 const HEADER = 'agent_tag,topic_id';
 
 function csvRecords(text: string): TopicRecord[] {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  const lines = text.split(/\r?\n/);
   if (lines[0]?.trim() !== HEADER) {
-    throw new TopicFileError([`line 1: expected the header ${HEADER}, got ${JSON.stringify(lines[0]?.slice(0, 60) ?? '')}`]);
+    throw new TopicFileError([
+      `line 1: expected the header ${HEADER}, got ${JSON.stringify(lines[0]?.slice(0, 60) ?? '')}`,
+    ]);
   }
   return lines.flatMap((line, index) => {
     if (index === 0 || line.trim() === '') return [];
     const fields = csvFields(line);
-    if (fields.length !== 2) throw new TopicFileError([`line ${index + 1}: expected 2 fields, got ${fields.length}`]);
-    return [{ place: `line ${index + 1}`, agent_tag: fields[0], topic_id: fields[1] }];
+    const problem = fields.length === 2 ? undefined : `expected 2 fields, got ${fields.length}`;
+    return [{ place: `line ${index + 1}`, problem, agent_tag: fields[0], topic_id: fields[1] }];
   });
 }
 
@@ -68,5 +77,11 @@ function csvFields(line: string): string[] {
   const fields = line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) ?? [];
   // The pattern matches the empty end once more, unless the line ends with a comma.
   const kept = fields.slice(0, fields.findIndex((field) => !field.endsWith(',')) + 1);
-  return kept.map((field) => field.replace(/,$/, '').trim().replace(/^"(.*)"$/, '$1').replaceAll('""', '"'));
+  return kept.map((field) =>
+    field
+      .replace(/,$/, '')
+      .trim()
+      .replace(/^"(.*)"$/, '$1')
+      .replaceAll('""', '"'),
+  );
 }

@@ -92,7 +92,9 @@ export class CreateSchema1790000000000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE sweeper_position, dead_letters, topic_agents, friendship_status, conversation_events');
+    await runner.query(
+      'DROP TABLE sweeper_position, dead_letters, topic_agents, friendship_status, conversation_events',
+    );
   }
 }
 
@@ -126,7 +128,8 @@ const COMMENTS: Record<string, string> = {
   'topic_agents.topic_id': 'Topic that it stands for',
   'dead_letters.conversation_id': 'Where it could be read from the message',
   'dead_letters.delivery_key': 'Makes recording idempotent: the same dead letter delivered twice is recorded once',
-  'dead_letters.settles_event': 'This entry is what became of the event (its row is FAILED); at most one open per event',
+  'dead_letters.settles_event':
+    'This entry is what became of the event (its row is FAILED); at most one open per event',
   'dead_letters.reason': 'Why it was dead-lettered',
   'dead_letters.error_code': 'Code of the last failure, where there was one',
   'dead_letters.body': 'The message byte for byte; null once purged',

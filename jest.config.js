@@ -1,0 +1,44 @@
+// @ts-check
+/**
+ * Two projects: `unit` needs nothing but Node, `integration` needs PostgreSQL and RabbitMQ (`npm test` provides them).
+ *
+ *   npx jest --selectProjects unit
+ */
+
+// Far from UTC on purpose: a time that is read or written as local time is seen at once.
+process.env.TZ = 'Asia/Ho_Chi_Minh';
+
+/** The same settings as tsconfig.json; types are checked by `tsc`, not here. */
+const swc = {
+  swcrc: false,
+  sourceMaps: 'inline',
+  module: { type: 'commonjs' },
+  jsc: {
+    target: 'es2022',
+    keepClassNames: true,
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+  },
+};
+
+const project = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  moduleFileExtensions: ['ts', 'js', 'json', 'node'],
+  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+};
+
+/** @type {import('jest').Config} */
+module.exports = {
+  // Only the global value counts; unit tests are nowhere near it.
+  testTimeout: 40_000,
+  projects: [
+    { ...project, displayName: 'unit', roots: ['<rootDir>/src'], testMatch: ['<rootDir>/src/**/*.spec.ts'] },
+    {
+      ...project,
+      displayName: 'integration',
+      roots: ['<rootDir>/test'],
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+    },
+  ],
+};

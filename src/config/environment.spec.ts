@@ -1,0 +1,236 @@
+import { EnvironmentError, FIELDS, readEnvironment, type Field } from './environment';
+
+const REQUIRED = { DATABASE_URL: 'postgres://app:secret-1@db/friendship', RABBITMQ_URL: 'amqp://app:secret-2@mq' };
+const KEY = 'k'.repeat(16);
+
+const read = (settings: Record<string, string | undefined> = {}) => readEnvironment({ ...REQUIRED, ...settings });
+const readProduction = (settings: Record<string, string> = {}) =>
+  read({ NODE_ENV: 'production', API_KEYS: KEY, ...settings });
+
+/** Everything that is wrong with these settings. */
+function problemsOf(source: Record<string, string>): readonly string[] {
+  try {
+    readEnvironment(source);
+  } catch (error) {
+    if (error instanceof EnvironmentError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+const problems = (settings: Record<string, string>) => problemsOf({ ...REQUIRED, ...settings });
+
+describe('defaults', () => {
+  it('are those of development where nothing is set', () => {
+    expect(read()).toEqual({
+      ...REQUIRED,
+      APP_ROLE: 'all',
+      NODE_ENV: 'development',
+      HOST: '0.0.0.0',
+      PORT: 3000,
+      SHUTDOWN_TIMEOUT: 25_000,
+      LOG_LEVEL: 'debug',
+      LOG_FORMAT: 'pretty',
+      API_KEYS: [],
+      HTTP_BODY_LIMIT: 8 * 1024 * 1024,
+      PUBLISH_TIMEOUT: 500,
+      DATABASE_POOL_SIZE: 10,
+      DATABASE_TIMEOUT: 2_000,
+      DATABASE_STATEMENT_TIMEOUT: 15_000,
+      RABBITMQ_EXCHANGE: 'conversation_exchange',
+      RABBITMQ_QUEUE: 'conversation_events_processing',
+      RABBITMQ_RPC_QUEUE: 'friendship_rpc',
+      MESSAGE_CONCURRENCY_PER_WORKER: 1,
+      RABBITMQ_CHANNELS: 1,
+      RETRY_DELAYS: [5_000, 30_000, 120_000, 600_000],
+      SCORING_SKIP_BOT_TYPES: ['NEXT_LESSON'],
+      BUSINESS_TIME_ZONE: 'Asia/Ho_Chi_Minh',
+    });
+  });
+
+  it('differ in production where the profile says so, and nowhere else', () => {
+    expect(readProduction()).toEqual({
+      ...read(),
+      NODE_ENV: 'production',
+      API_KEYS: [KEY],
+      LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
+      MESSAGE_CONCURRENCY_PER_WORKER: 10,
+    });
+  });
+
+  it('hold for the test profile as for development', () => {
+    expect(read({ NODE_ENV: 'test' })).toEqual({ ...read(), NODE_ENV: 'test' });
+  });
+
+  it('stand for an empty or blank value too', () => {
+    const optional = Object.keys(FIELDS).filter((name) => !(name in REQUIRED));
+    for (const blank of ['', '   '])
+      expect(read(Object.fromEntries(optional.map((name) => [name, blank])))).toEqual(read());
+    expect(readProduction({ LOG_LEVEL: '' }).LOG_LEVEL).toBe('info');
+  });
+
+  it('give way to what is set, in production as well', () => {
+    const { LOG_LEVEL, MESSAGE_CONCURRENCY_PER_WORKER } = readProduction({
+      LOG_LEVEL: 'warn',
+      MESSAGE_CONCURRENCY_PER_WORKER: '4',
+    });
+    expect({ LOG_LEVEL, MESSAGE_CONCURRENCY_PER_WORKER }).toEqual({
+      LOG_LEVEL: 'warn',
+      MESSAGE_CONCURRENCY_PER_WORKER: 4,
+    });
+  });
+
+  it('of production come with the profile, also when that has spaces around it', () => {
+    expect(readProduction({ NODE_ENV: ' production ' })).toEqual(readProduction());
+  });
+
+  it.each(
+    (Object.entries(FIELDS) as [string, Field][]).flatMap(([name, field]) =>
+      [field.default, field.productionDefault].flatMap((value) =>
+        value === undefined ? [] : [[name, value, field] as const],
+      ),
+    ),
+  )('of %s, "%s", is accepted by its own parser', (_name, value, field) => {
+    expect(() => field.parser.parse(value)).not.toThrow();
+  });
+});
+
+describe('values', () => {
+  it.each([
+    ['RETRY_DELAYS', '100ms, 1s,1.5s,2m,1h', [100, 1_000, 1_500, 120_000, 3_600_000]],
+    ['HTTP_BODY_LIMIT', '512KiB', 524_288],
+    ['HTTP_BODY_LIMIT', '2048B', 2_048],
+    ['PORT', '0', 0],
+    ['PORT', ' 8080 ', 8080],
+    ['API_KEYS', `${KEY}, ${'l'.repeat(20)},`, [KEY, 'l'.repeat(20)]],
+    ['SCORING_SKIP_BOT_TYPES', 'NEXT_LESSON, REVIEW', ['NEXT_LESSON', 'REVIEW']],
+    ['WORKER_REPLICAS', '3', 3],
+    ['BUSINESS_TIME_ZONE', 'Europe/Berlin', 'Europe/Berlin'],
+  ])('%s=%s is read as %p', (name, raw, value) => {
+    expect(read({ [name]: raw })).toMatchObject({ [name]: value });
+  });
+
+  it.each([
+    ['APP_ROLE', 'workers', 'one of api | worker | all'],
+    ['NODE_ENV', 'prod', 'one of development | test | production'],
+    ['HOST', 'a b', 'a host name or an IP address'],
+    ['PORT', '65536', 'an integer 0..65535'],
+    ['PORT', '-1', 'an integer 0..65535'],
+    ['PORT', '80.5', 'an integer 0..65535'],
+    ['PORT', '0x50', 'an integer 0..65535'],
+    ['MESSAGE_CONCURRENCY_PER_WORKER', 'abc', 'an integer 1..10000'],
+    ['MESSAGE_CONCURRENCY_PER_WORKER', '0', 'an integer 1..10000'],
+    ['WORKER_REPLICAS', '0', 'an integer 1..10000'],
+    ['SHUTDOWN_TIMEOUT', '25', 'a duration 1s..15m, such as 500ms, 5s or 2m'],
+    ['SHUTDOWN_TIMEOUT', '500ms', 'a duration 1s..15m, such as 500ms, 5s or 2m'],
+    ['SHUTDOWN_TIMEOUT', '16m', 'a duration 1s..15m, such as 500ms, 5s or 2m'],
+    ['HTTP_BODY_LIMIT', '8MB', 'a size 1KiB..64MiB, such as 512KiB or 8MiB'],
+    ['HTTP_BODY_LIMIT', '65MiB', 'a size 1KiB..64MiB, such as 512KiB or 8MiB'],
+    ['RETRY_DELAYS', '5s,', '1..20 durations separated by commas, each 100ms..24h, such as 5s,30s,2m'],
+    ['RETRY_DELAYS', '25h', '1..20 durations separated by commas, each 100ms..24h, such as 5s,30s,2m'],
+    [
+      'RETRY_DELAYS',
+      Array(21).fill('1s').join(','),
+      '1..20 durations separated by commas, each 100ms..24h, such as 5s,30s,2m',
+    ],
+    ['RABBITMQ_QUEUE', 'a queue', '1..200 letters, digits, dots, dashes, underscores or colons'],
+    ['RABBITMQ_QUEUE', 'q'.repeat(201), '1..200 letters, digits, dots, dashes, underscores or colons'],
+    ['SCORING_SKIP_BOT_TYPES', 'b'.repeat(51), 'bot types of 1..50 characters, separated by commas'],
+    ['BUSINESS_TIME_ZONE', 'Asia/Saigon_City', 'an IANA time zone such as Asia/Ho_Chi_Minh'],
+    // PostgreSQL would read the sign the other way round.
+    ['BUSINESS_TIME_ZONE', '+07:00', 'an IANA time zone such as Asia/Ho_Chi_Minh'],
+  ])('%s=%s is refused with what was expected and what came', (name, raw, expected) => {
+    expect(problems({ [name]: raw })).toEqual([
+      `${name}: expected ${expected}, got ${JSON.stringify(raw.slice(0, 80))}`,
+    ]);
+  });
+
+  it('cuts a long value short', () => {
+    const [problem] = problems({ HOST: 'a b'.repeat(1000) });
+    expect(problem.length).toBeLessThan(200);
+  });
+
+  it('are frozen', () => {
+    expect(Object.isFrozen(read())).toBe(true);
+  });
+});
+
+describe('problems', () => {
+  it('are told all at once, in one error that says how many', () => {
+    const source = { RABBITMQ_URL: 'http://mq', PORT: 'x', LOG_LEVEL: 'loud', BUSINESS_TIME_ZONE: 'Mars' };
+    expect(
+      problemsOf(source)
+        .map((problem) => problem.split(':')[0])
+        .sort(),
+    ).toEqual(['BUSINESS_TIME_ZONE', 'DATABASE_URL', 'LOG_LEVEL', 'PORT', 'RABBITMQ_URL']);
+    expect(() => readEnvironment(source)).toThrow(/^The environment has 5 problem\(s\):\n(  .*\n){4}  .*$/);
+  });
+
+  it('of one field do not hide those between fields', () => {
+    expect(
+      problems({ PORT: 'x', NODE_ENV: 'production', MESSAGE_CONCURRENCY_PER_WORKER: '10', RABBITMQ_CHANNELS: '3' }),
+    ).toHaveLength(3);
+  });
+
+  it.each([
+    ['DATABASE_URL', 'a URL that starts with postgres:// or postgresql://'],
+    ['RABBITMQ_URL', 'a URL that starts with amqp:// or amqps://'],
+  ])('%s is required', (name, expected) => {
+    for (const empty of [undefined, '', ' ']) {
+      expect(() => read({ [name]: empty })).toThrow(`${name}: expected ${expected}, got nothing`);
+    }
+  });
+
+  it('never show a secret, only its length', () => {
+    const secret = 'hunter2 is short';
+    const secrets = (Object.entries(FIELDS) as [string, Field][])
+      .filter(([, field]) => field.secret)
+      .map(([name]) => name);
+    expect(secrets.sort()).toEqual(['API_KEYS', 'DATABASE_URL', 'RABBITMQ_URL']);
+    for (const name of secrets) {
+      const [problem] = problems({ [name]: secret });
+      expect(problem).toMatch(new RegExp(`^${name}: expected .*, got a value of 16 characters$`));
+      expect(problem).not.toContain('hunter2');
+    }
+  });
+
+  it.each([['mysql://app:hunter2@db/x'], ['postgres://'], ['//app:hunter2@db'], ['db.example']])(
+    'DATABASE_URL is a URL of PostgreSQL, not %s',
+    (url) => {
+      expect(problems({ DATABASE_URL: url })).toEqual([
+        `DATABASE_URL: expected a URL that starts with postgres:// or postgresql://, got a value of ${url.length} characters`,
+      ]);
+    },
+  );
+
+  it.each([['k'.repeat(15)], ['k'.repeat(257)], ['kkkkkkkk kkkkkkkk'], [`${KEY},short`], ['ключключключключ']])(
+    'API_KEYS does not take %p',
+    (keys) => {
+      expect(problems({ API_KEYS: keys })).toEqual([
+        `API_KEYS: expected keys of 16..256 visible characters, separated by commas, got a value of ${keys.length} characters`,
+      ]);
+    },
+  );
+});
+
+describe('rules between fields', () => {
+  it('concurrency is a multiple of the channels, so that each has the same prefetch', () => {
+    expect(problems({ MESSAGE_CONCURRENCY_PER_WORKER: '12', RABBITMQ_CHANNELS: '4' })).toEqual([]);
+    expect(problems({ MESSAGE_CONCURRENCY_PER_WORKER: '10', RABBITMQ_CHANNELS: '4' })).toEqual([
+      'MESSAGE_CONCURRENCY_PER_WORKER: expected a multiple of RABBITMQ_CHANNELS (4), so that every channel gets the same prefetch, got 10',
+    ]);
+    expect(problems({ RABBITMQ_CHANNELS: '2' })).toHaveLength(1);
+  });
+
+  it.each([
+    ['production', 'api', true],
+    ['production', 'all', true],
+    ['production', 'worker', false],
+    ['development', 'api', false],
+    ['test', 'all', false],
+  ])('without API_KEYS, %s for the role %s is refused: %p', (NODE_ENV, APP_ROLE, refused) => {
+    const expected = ['API_KEYS: expected at least one key when NODE_ENV is production, got none'];
+    for (const API_KEYS of ['', ' , '])
+      expect(problems({ NODE_ENV, APP_ROLE, API_KEYS })).toEqual(refused ? expected : []);
+  });
+});

@@ -1,0 +1,59 @@
+import { connect, type ChannelModel, type ConfirmChannel, type Options } from 'amqplib';
+import type { Environment } from '../../src/config/environment';
+import { allQueues, buildTopology, type Topology } from '../../src/messaging/topology';
+
+/** Another AMQP client, as a foreign publisher or the broker's operator would use one. */
+export class Broker {
+  private constructor(
+    private readonly environment: Environment,
+    private readonly connection: ChannelModel,
+    private readonly channel: ConfirmChannel,
+    readonly topology: Topology,
+  ) {}
+
+  static async connect(environment: Environment): Promise<Broker> {
+    const connection = await connect(environment.RABBITMQ_URL);
+    return new Broker(environment, connection, await connection.createConfirmChannel(), buildTopology(environment));
+  }
+
+  /** Straight to the work queue through the default exchange, as older publishers do. */
+  async send(body: unknown, options: Options.Publish = {}): Promise<void> {
+    const content = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+    this.channel.sendToQueue(this.topology.workQueue.name, content, { persistent: true, ...options });
+    await this.channel.waitForConfirms();
+  }
+
+  /** Declares the work queue as the service does, for a test that publishes before any process runs. */
+  async declareWorkQueue(): Promise<void> {
+    const { name, options } = this.topology.workQueue;
+    await this.channel.assertQueue(name, options);
+  }
+
+  /** The broker's own figures: messages that wait (not those in flight), and consumers. Undefined when there is no such queue. */
+  async figures(queue = this.topology.workQueue.name): Promise<{ ready: number; consumers: number } | undefined> {
+    // Asking for a queue that does not exist closes the channel, so each question has its own.
+    const channel = await this.connection.createChannel();
+    channel.on('error', () => undefined);
+    try {
+      const { messageCount, consumerCount } = await channel.checkQueue(queue);
+      await channel.close();
+      return { ready: messageCount, consumers: consumerCount };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async deleteQueue(queue: string): Promise<void> {
+    await this.channel.deleteQueue(queue);
+  }
+
+  async removeNamespace(): Promise<void> {
+    try {
+      for (const { name } of allQueues(this.topology)) await this.channel.deleteQueue(name);
+      await this.channel.deleteQueue(this.environment.RABBITMQ_RPC_QUEUE);
+      await this.channel.deleteExchange(this.topology.exchange);
+    } finally {
+      await this.connection.close();
+    }
+  }
+}
