@@ -1,5 +1,4 @@
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
 import type { FastifyReply } from 'fastify';
 import { throwError, type Observable } from 'rxjs';
 import { isDatabaseAway } from '../database/database-errors';
@@ -32,9 +31,15 @@ export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Http');
 
   catch(error: unknown, host: ArgumentsHost): Observable<never> | void {
-    const problem = this.problemOf(error);
-    if (host.getType() !== 'http') return throwError(() => new RpcException(problem).getError());
-    void answer(host.switchToHttp().getResponse<FastifyReply>(), problem);
+    switch (host.getType<'http' | 'rpc' | 'rmq'>()) {
+      case 'http':
+        return void answer(host.switchToHttp().getResponse<FastifyReply>(), this.problemOf(error));
+      case 'rpc':
+        return throwError(() => this.problemOf(error));
+      default:
+        // A message's handler throws to keep its message unacknowledged; an answer from here would acknowledge, and lose it.
+        throw error;
+    }
   }
 
   private problemOf(error: unknown): Problem {

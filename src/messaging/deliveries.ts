@@ -134,7 +134,7 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
 
   /** @returns whether what the message needs came back before the limit and before a shutdown */
   private async hold(until: (signal: AbortSignal) => Promise<void>, limit: number): Promise<boolean> {
-    const signal = AbortSignal.any([this.draining.signal, AbortSignal.timeout(Math.max(0, limit))]);
+    const signal = AbortSignal.any([this.draining.signal, AbortSignal.timeout(Math.max(0, Math.floor(limit)))]);
     return until(signal).then(
       () => !signal.aborted,
       () => false,

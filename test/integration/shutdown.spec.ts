@@ -89,6 +89,10 @@ describe('a worker that is told to stop', () => {
       acked: 0,
       handedBack: 10,
     });
+    // What the first one left waiting in the database must not commit after all: only a redelivery may count it.
+    await namespace.database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+    );
     await unlock();
     await until('all to be processed', async () => (await totals()).processed === 60);
     expect((await totals()).score).toBe(180);
