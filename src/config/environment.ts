@@ -249,7 +249,9 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
     problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');
   }
   if (values.RABBITMQ_QUEUE !== undefined && values.RABBITMQ_QUEUE === values.RABBITMQ_RPC_QUEUE) {
-    problems.push(`RABBITMQ_RPC_QUEUE: expected another queue than RABBITMQ_QUEUE, got ${values.RABBITMQ_QUEUE} for both`);
+    problems.push(
+      `RABBITMQ_RPC_QUEUE: expected another queue than RABBITMQ_QUEUE, got ${values.RABBITMQ_QUEUE} for both`,
+    );
   }
   return problems;
 }

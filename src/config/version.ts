@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export const VERSION = readVersion();
 
 function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 }

@@ -30,13 +30,11 @@ export const MOST_LOG_ITEMS = 50_000;
 const metadata = z
   .object({
     user_initiated_questions: count('Questions that the child asked of its own accord', 2),
-    session_emotion: text(0, 50, 'Mood of the session (alias: emotion)', 'interesting')
-      .nullish()
-      .meta({
-        description: 'Mood of the session; alias `emotion`',
-        expected: 'at most 50 characters, or none',
-        example: 'interesting',
-      }),
+    session_emotion: text(0, 50, 'Mood of the session (alias: emotion)', 'interesting').nullish().meta({
+      description: 'Mood of the session; alias `emotion`',
+      expected: 'at most 50 characters, or none',
+      example: 'interesting',
+    }),
     new_memories_count: count('New memories gained; alias `new_memories_created`', 1),
   })
   .nullish()
@@ -49,13 +47,11 @@ export const CONVERSATION_END = z.object({
   bot_id: text(1, 255, 'The bot that talked', 'bot-dino'),
   bot_name: text(1, 255, 'Its name', 'Dino explorer'),
   bot_type: text(0, 50, 'Its type; some types are stored but not scored', 'TALK'),
-  agent_tag: text(0, 255, 'Tag by which the topic is found', 'agent_dino_1')
-    .nullish()
-    .meta({
-      description: 'Tag by which the topic is found',
-      expected: 'at most 255 characters, or none',
-      example: 'agent_dino_1',
-    }),
+  agent_tag: text(0, 255, 'Tag by which the topic is found', 'agent_dino_1').nullish().meta({
+    description: 'Tag by which the topic is found',
+    expected: 'at most 255 characters, or none',
+    example: 'agent_dino_1',
+  }),
   start_time: instant('When the conversation began; 2020 or later', '2026-11-20T10:00:00Z'),
   end_time: instant(
     'When it ended: after the start, at most 24 hours later, at most 10 minutes ahead of now',

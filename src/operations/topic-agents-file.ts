@@ -39,7 +39,12 @@ export function parseTopicAgents(text: string, format: 'csv' | 'json'): TopicAge
   return [...topics].map(([agent_tag, topic_id]) => ({ agent_tag, topic_id }));
 }
 
-type TopicRecord = { readonly place: string; readonly problem?: string; readonly agent_tag: unknown; readonly topic_id: unknown };
+type TopicRecord = {
+  readonly place: string;
+  readonly problem?: string;
+  readonly agent_tag: unknown;
+  readonly topic_id: unknown;
+};
 
 function jsonRecords(text: string): TopicRecord[] {
   let value: unknown;

@@ -55,7 +55,10 @@ describe('while the database is away', () => {
       return rowCount === Math.min(count, 4);
     });
     await proxy.down();
-    await until('the messages to be held', () => worker.log.filter(({ msg }) => msg === 'deferred').length >= Math.min(count, 4));
+    await until(
+      'the messages to be held',
+      () => worker.log.filter(({ msg }) => msg === 'deferred').length >= Math.min(count, 4),
+    );
     await lock.query('ROLLBACK');
     lock.release();
     return api;
