@@ -13,8 +13,6 @@ const MAX_CONNECTIONS = 200;
 
 const START_TIMEOUT_MS = 60_000;
 
-const log = join(logsDir, 'postgres.log');
-
 /**
  * @typedef {object} PostgresInstance what is remembered of a running one
  * @property {import('../processes.mjs').KnownProcess} process
@@ -27,10 +25,12 @@ const log = join(logsDir, 'postgres.log');
  * @param {string} options.parent folder of the data
  * @param {import('./private-location.mjs').User | undefined} options.user
  * @param {number} options.port
+ * @param {string} [options.logs] folder of the log
  * @param {AbortSignal} options.signal
  * @param {(instance: PostgresInstance) => void} options.onStarted called at once, so that even a failed start can be stopped
  */
-export async function startPostgres({ binaries, parent, user, port, signal, onStarted }) {
+export async function startPostgres({ binaries, parent, user, port, logs = logsDir, signal, onStarted }) {
+  const log = join(logs, 'postgres.log');
   // One folder per major version: a newer server cannot open an older one's files.
   const data = join(postgresDir(parent), `data-${binaries.version}`);
   const env = cleanEnvironment();

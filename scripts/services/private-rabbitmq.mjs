@@ -21,9 +21,6 @@ import { answersWhileAlive, rabbitmqAnswers } from './probe.mjs';
 
 const START_TIMEOUT_MS = 120_000;
 
-/** What the scripts say before, or without, a log of the broker's own; `rabbitmq.log` stands beside it. */
-const startupLog = join(logsDir, 'rabbitmq-startup.log');
-
 /**
  * @typedef {object} RabbitmqInstance what is remembered of a running one
  * @property {import('../processes.mjs').KnownProcess} [portMapper] epmd, started by us so that its pid is known
@@ -41,14 +38,20 @@ const startupLog = join(logsDir, 'rabbitmq-startup.log');
  * @param {import('./find-binaries.mjs').RabbitmqBinaries} options.binaries
  * @param {string} options.parent folder of the data
  * @param {RabbitmqPorts} options.ports
+ * @param {string} [options.nodeName]
+ * @param {string[]} [options.settings] further lines of rabbitmq.conf
+ * @param {string} [options.logs] folder of the logs
  * @param {AbortSignal} options.signal
  * @param {(instance: RabbitmqInstance) => void} options.onStarted called whenever there is more to remember, so that even a failed start can be stopped
  */
-export async function startRabbitmq({ binaries, parent, ports, signal, onStarted }) {
+export async function startRabbitmq(options) {
+  const { binaries, parent, ports, settings = [], logs = logsDir, signal, onStarted } = options;
   const folder = join(parent, 'rabbitmq');
   const pidFile = join(folder, 'rabbitmq.pid');
-  const env = environment({ binaries, folder, pidFile, ports });
-  writeConfiguration(folder, ports.amqp);
+  /** What the scripts say before, or without, a log of the broker's own; `rabbitmq.log` stands beside it. */
+  const startupLog = join(logs, 'rabbitmq-startup.log');
+  const env = rabbitmqEnvironment(options);
+  writeConfiguration(folder, ports.amqp, settings);
   rmSync(pidFile, { force: true });
   // Data of a first start that was killed halfway look like data; whether they are whole, nobody can tell.
   if (!existsSync(firstStartMark(folder))) rmSync(join(folder, 'data'), { recursive: true, force: true });
@@ -59,7 +62,7 @@ export async function startRabbitmq({ binaries, parent, ports, signal, onStarted
   instance.portMapper = launch(binaries.epmd, ['-port', String(ports.portMapper), '-address', '127.0.0.1'], {
     cwd: folder,
     env,
-    log: join(logsDir, 'epmd.log'),
+    log: join(logs, 'epmd.log'),
   });
   onStarted(instance);
   await poll(async () => ((await isFree(ports.portMapper)) ? undefined : true), {
@@ -68,7 +71,7 @@ export async function startRabbitmq({ binaries, parent, ports, signal, onStarted
     signal,
   });
 
-  const log = join(logsDir, 'rabbitmq.log');
+  const log = join(logs, 'rabbitmq.log');
   if (existsSync(log)) renameSync(log, log.replace('.log', '.previous.log'));
   instance.script = launch(binaries.server, [], { cwd: folder, env, log: startupLog });
   onStarted(instance);
@@ -141,8 +144,8 @@ function pidIn(/** @type {string} */ path) {
   }
 }
 
-/** @param {string} folder @param {number} port */
-function writeConfiguration(folder, port) {
+/** @param {string} folder @param {number} port @param {string[]} settings */
+function writeConfiguration(folder, port, settings) {
   const { user, password } = credentials();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const cookie = join(folder, '.erlang.cookie');
@@ -158,6 +161,7 @@ function writeConfiguration(folder, port) {
       'log.console = false',
       'log.file = rabbitmq.log',
       'log.file.level = info',
+      ...settings,
       '',
     ].join('\n'),
   };
@@ -165,11 +169,18 @@ function writeConfiguration(folder, port) {
 }
 
 /**
- * Every path and port that RabbitMQ would otherwise take from the machine's own installation.
- * @param {{ binaries: import('./find-binaries.mjs').RabbitmqBinaries, folder: string, pidFile: string, ports: RabbitmqPorts }} options
+ * Every path and port that RabbitMQ would otherwise take from the machine's own installation. Its command line tools need the same.
+ * @param {{ binaries: import('./find-binaries.mjs').RabbitmqBinaries, parent: string, ports: RabbitmqPorts, nodeName?: string, logs?: string }} options
  * @returns {NodeJS.ProcessEnv}
  */
-function environment({ binaries, folder, pidFile, ports }) {
+export function rabbitmqEnvironment({
+  binaries,
+  parent,
+  ports,
+  nodeName = `friendship-${checkoutHash}`,
+  logs = logsDir,
+}) {
+  const folder = join(parent, 'rabbitmq');
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(RABBITMQ_|ERL_|CONF_ENV_FILE|MNESIA_BASE|NODENAME)/.test(name),
   );
@@ -185,9 +196,9 @@ function environment({ binaries, folder, pidFile, ports }) {
     RABBITMQ_FEATURE_FLAGS_FILE: join(folder, 'feature_flags'),
     RABBITMQ_GENERATED_CONFIG_DIR: join(folder, 'generated'),
     RABBITMQ_MNESIA_BASE: join(folder, 'data'),
-    RABBITMQ_LOG_BASE: logsDir,
-    RABBITMQ_PID_FILE: pidFile,
-    RABBITMQ_NODENAME: `friendship-${checkoutHash}@localhost`,
+    RABBITMQ_LOG_BASE: logs,
+    RABBITMQ_PID_FILE: join(folder, 'rabbitmq.pid'),
+    RABBITMQ_NODENAME: `${nodeName}@localhost`,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(ports.amqp),
     RABBITMQ_DIST_PORT: String(ports.distribution),

@@ -10,11 +10,13 @@ import { ConversationIntakeService } from './conversation-intake.service';
 import { ConversationProcessingService } from './conversation-processing.service';
 import { ConversationQueriesService } from './conversation-queries.service';
 import { ConversationsController } from './conversations.controller';
+import { CrashGuard } from './crash-guard';
 import { DeadLettersConsumer } from './dead-letters.consumer';
 import { DeadLettersRepository } from './dead-letters.repository';
 import { EventPublisher } from './event-publisher';
 import { ProcessingLog } from './processing-log';
 import { QueuePassage } from './queue-passage';
+import { SuspectsRepository } from './suspects.repository';
 import { Sweeper } from './sweeper';
 import { SweeperRepository } from './sweeper.repository';
 
@@ -36,7 +38,14 @@ export class ConversationEventsModule {
   /** Intake and queries for the api, the consumers for the worker; the sweeper runs in both. */
   static forRole(role: Environment['APP_ROLE']): DynamicModule {
     const api = [ConversationIntakeService, ConversationQueriesService];
-    const worker = [ConversationEndedConsumer, DeadLettersConsumer, ConversationProcessingService, ConsumptionGate];
+    const worker = [
+      CrashGuard,
+      SuspectsRepository,
+      ConversationEndedConsumer,
+      DeadLettersConsumer,
+      ConversationProcessingService,
+      ConsumptionGate,
+    ];
     return {
       module: ConversationEventsModule,
       controllers: role === 'worker' ? [] : [ConversationsController],

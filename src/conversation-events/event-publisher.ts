@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { QueryRunners } from '../database/query-runners';
 import { errorCode } from '../errors/describe';
-import { Publisher } from '../messaging/publisher';
+import { Publisher, type OutgoingMessage } from '../messaging/publisher';
 import { CONVERSATION_END_KEY, type Topology } from '../messaging/topology';
 import { TOPOLOGY } from '../messaging/tokens';
 import { encodeReference } from './conversation-message';
@@ -31,13 +31,14 @@ export class EventPublisher {
    * @param enqueuedAt by the database's clock, as `accepted_at` is: the sweeper compares the two
    * @throws PublishError
    */
-  publish(event: Reference, enqueuedAt: Date): Promise<void> {
+  publish(event: Reference, enqueuedAt: Date, headers?: OutgoingMessage['headers']): Promise<void> {
     return this.publisher.publish(
       {
         exchange: this.topology.exchange,
         routingKey: CONVERSATION_END_KEY,
         body: encodeReference(event, enqueuedAt),
         messageId: event.conversation_id,
+        headers,
       },
       this.environment.PUBLISH_TIMEOUT,
     );

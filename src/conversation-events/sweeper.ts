@@ -3,10 +3,13 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { errorCode } from '../errors/describe';
+import { HEADERS } from '../messaging/incoming-message';
 import { Publisher } from '../messaging/publisher';
 import { EventPublisher } from './event-publisher';
 import { QueuePassage } from './queue-passage';
 import { SweeperRepository, type DueEvent, type Passage } from './sweeper.repository';
+
+const SWEPT = { [HEADERS.swept]: true };
 
 /** The pause between two rounds, milliseconds: an event that missed its publish waits about this long once the broker is back. */
 const INTERVAL = 1_000;
@@ -75,7 +78,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async publish(due: readonly DueEvent[]): Promise<void> {
-    const results = await Promise.allSettled(due.map((event) => this.events.publish(event, event.enqueued_at)));
+    const results = await Promise.allSettled(due.map((event) => this.events.publish(event, event.enqueued_at, SWEPT)));
     const failed = due.filter((_, index) => results[index].status === 'rejected');
     if (failed.length > 0) await this.repository.putBack(failed.map(({ conversation_id }) => conversation_id));
     this.logger.log({ msg: 'published again', events: due.length - failed.length, failed: failed.length });

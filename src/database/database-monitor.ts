@@ -22,6 +22,9 @@ export const NOT_REACHED_YET = 'NOT_REACHED_YET';
 /** How long to wait between two attempts to reach the database again: doubles from the first to the last, milliseconds. */
 const BACKOFF = { first: 100, last: 2_000 };
 
+/** Going away again within this time counts as the same trouble, milliseconds. */
+const RELAPSE_MS = 5_000;
+
 /**
  * Knows whether the database can be used: it answers, and its schema is what this build needs.
  * It asks over a connection of its own, so that a busy pool cannot make the database look away.
@@ -35,6 +38,7 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
   private client: Client | undefined;
   private probing: Promise<void> | undefined;
   private watching = false;
+  private firstWait = BACKOFF.first;
 
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -56,8 +60,11 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
 
   /** Somebody's work failed because the database is away. Starts watching for it to come back. */
   reportAway(error: unknown): void {
+    // A database that answers probes but refuses work must not be found "up" again at once, over and over.
+    const relapse = this.current.up && Date.now() - this.current.since.getTime() < RELAPSE_MS;
+    if (this.current.up) this.firstWait = relapse ? Math.min(this.firstWait * 2, BACKOFF.last) : BACKOFF.first;
     this.become(false, errorCode(error));
-    this.watchUntilUp();
+    this.watchUntilUp(this.firstWait);
   }
 
   /** Resolves when the database can be used; rejects with an AbortError when `signal` fires first. */
@@ -68,35 +75,38 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Asks now, within `timeLimit` milliseconds, and returns the state after the answer. Never throws. */
+  /** Asks now and returns the state after the answer. Never throws; without an answer in `timeLimit` milliseconds it says so. */
   async probe(timeLimit: number): Promise<DependencyState> {
-    try {
-      await Promise.race([
-        this.ask(),
-        delay(timeLimit, undefined, { ref: false }).then(() => {
-          throw Object.assign(new Error('no answer in time'), { code: 'PROBE_TIMEOUT' });
-        }),
-      ]);
-      if (this.dataSource.isInitialized) this.become(true);
-    } catch (error) {
-      this.reportAway(error);
-    }
-    return this.current;
+    const answered = this.ask().then(
+      () => true,
+      (error: unknown) => {
+        this.reportAway(error);
+        return true;
+      },
+    );
+    // Being slow to answer is worth telling, but no reason to stop working.
+    const late = delay(timeLimit, false, { ref: false });
+    return (await Promise.race([answered, late]))
+      ? this.current
+      : { up: false, since: new Date(), reason: 'NO_ANSWER_IN_TIME' };
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  onApplicationShutdown(): void {
     this.stopping.abort();
-    await this.disconnect();
+    this.disconnect();
   }
 
-  private watchUntilUp(): void {
+  private watchUntilUp(firstWait = 0): void {
     if (this.watching || this.stopping.signal.aborted) return;
     this.watching = true;
-    void this.watch().finally(() => (this.watching = false));
+    void this.watch(firstWait).finally(() => (this.watching = false));
   }
 
-  private async watch(): Promise<void> {
-    for (let wait = BACKOFF.first; !this.stopping.signal.aborted; wait = Math.min(wait * 2, BACKOFF.last)) {
+  private async watch(firstWait: number): Promise<void> {
+    for (let wait = firstWait; ; wait = Math.min(Math.max(wait * 2, BACKOFF.first), BACKOFF.last)) {
+      // Jitter keeps many workers from knocking in step.
+      await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.stopping.signal }).catch(() => undefined);
+      if (this.stopping.signal.aborted) return;
       try {
         await this.ask();
         if (!this.dataSource.isInitialized) await this.dataSource.initialize();
@@ -105,8 +115,6 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
       } catch (error) {
         this.become(false, errorCode(error));
       }
-      // Jitter keeps many workers from knocking in step.
-      await delay(wait * (0.5 + Math.random() / 2), undefined, { signal: this.stopping.signal }).catch(() => undefined);
     }
   }
 
@@ -131,7 +139,7 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
         });
       }
     } catch (error) {
-      if (errorCode(error) !== 'SCHEMA_NOT_MIGRATED') await this.disconnect();
+      if (errorCode(error) !== 'SCHEMA_NOT_MIGRATED') this.disconnect();
       throw error;
     }
   }
@@ -156,10 +164,11 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
     return client;
   }
 
-  private async disconnect(): Promise<void> {
+  /** Not awaited: on a connection that lets nothing through, the goodbye would never be answered. */
+  private disconnect(): void {
     const client = this.client;
     this.client = undefined;
-    await client?.end().catch(() => undefined);
+    client?.end().catch(() => undefined);
   }
 
   private become(up: boolean, reason?: string): void {

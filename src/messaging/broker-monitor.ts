@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { errorCode } from '../errors/describe';
+import { TopologyReport } from './topology-report';
 
 /** What is known of the live connection. `since` is when the state began. */
 export interface BrokerState {
@@ -17,9 +18,11 @@ export class BrokerMonitor implements OnModuleInit {
   private readonly events = new EventEmitter().setMaxListeners(0);
   private connection: BrokerState = { up: false, since: new Date(), reason: 'not reached yet' };
   private blockedReason: string | undefined;
-  private topologyProblem: string | undefined;
 
-  constructor(private readonly amqp: AmqpConnection) {}
+  constructor(
+    private readonly amqp: AmqpConnection,
+    private readonly topology: TopologyReport,
+  ) {}
 
   onModuleInit(): void {
     const manager = this.amqp.managedConnection;
@@ -39,10 +42,8 @@ export class BrokerMonitor implements OnModuleInit {
   }
 
   get state(): BrokerState {
-    if (this.connection.up && this.topologyProblem) {
-      return { up: false, since: this.connection.since, reason: this.topologyProblem };
-    }
-    return this.connection;
+    const { problem } = this.topology;
+    return problem === undefined ? this.connection : { ...this.connection, up: false, reason: problem };
   }
 
   get blocked(): boolean {
@@ -52,12 +53,6 @@ export class BrokerMonitor implements OnModuleInit {
   /** Calls `listener` whenever the connection is lost or made. */
   onChange(listener: (state: BrokerState) => void): void {
     this.events.on('change', listener);
-  }
-
-  /** A queue or exchange exists with other properties than this service needs. */
-  reportTopology(problem: string | undefined): void {
-    if (problem && problem !== this.topologyProblem) this.logger.error({ msg: problem });
-    this.topologyProblem = problem;
   }
 
   private become(up: boolean, reason?: string): void {

@@ -1,4 +1,5 @@
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
+import type { ChannelWrapper } from 'amqp-connection-manager';
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { ENVIRONMENT, type Environment } from '../config/environment';
@@ -19,6 +20,19 @@ interface LiveChannel {
   readonly consumers: ReadonlyMap<string, unknown>;
   cancel(consumerTag: string): Promise<unknown>;
   once(event: 'close', listener: () => void): void;
+}
+
+/**
+ * The library adds its set-up and drops the promise: a channel that closes meanwhile would be an unhandled rejection, which
+ * ends the process. The set-up stays registered and runs again on the next connection, so there is nothing else to do.
+ */
+function surviveFailedSetup(wrapper: ChannelWrapper): void {
+  const addSetup = wrapper.addSetup.bind(wrapper);
+  wrapper.addSetup = (setup, done) => {
+    const added = addSetup(setup, done);
+    added.catch(() => undefined);
+    return added;
+  };
 }
 
 /** How often to look whether what should consume does, milliseconds. A lost consumer stays unnoticed at most this long. */
@@ -50,6 +64,7 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     for (const name of this.channelNames) {
+      surviveFailedSetup(this.amqp.managedChannels[name]);
       this.amqp.managedChannels[name].on('connect', () => {
         const channel = this.channel(name);
         channel?.once('close', () => this.closed.add(channel));

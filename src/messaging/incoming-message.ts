@@ -13,6 +13,8 @@ export const HEADERS = {
   deadLetterReason: 'x-dead-letter-reason',
   settlesEvent: 'x-settles-event',
   conversationId: 'x-conversation-id',
+  /** On a copy that the sweeper published: the message before it may have come to grief. */
+  swept: 'x-swept',
 } as const;
 
 /** A delivery, with what its headers say. */
@@ -24,6 +26,8 @@ export interface IncomingMessage {
   readonly attempts: number;
   /** How often the broker delivered it before; 0 for a first delivery. */
   readonly redeliveries: number;
+  /** It, or a copy of it, may have been worked on before, by somebody who never came to an end. */
+  readonly suspect: boolean;
   readonly exchange: string;
   readonly routingKey: string;
   /** `performance.now()` of the delivery. */
@@ -40,6 +44,7 @@ export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
     headers,
     attempts: wholeNumber(headers[HEADERS.attempts]),
     redeliveries: Math.max(deliveryCount, raw.fields.redelivered ? 1 : 0),
+    suspect: deliveryCount > 0 || raw.fields.redelivered || headers[HEADERS.swept] === true,
     exchange: textHeader(headers, HEADERS.originalExchange) ?? recordable(raw.fields.exchange),
     routingKey: textHeader(headers, HEADERS.originalRoutingKey) ?? recordable(raw.fields.routingKey),
     receivedAt: performance.now(),

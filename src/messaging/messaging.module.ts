@@ -1,5 +1,5 @@
 import { Global, Module } from '@nestjs/common';
-import { ENVIRONMENT, type Environment } from '../config/environment';
+import { ENVIRONMENT } from '../config/environment';
 import { BackgroundRabbitMQModule } from './background-rabbitmq.module';
 import { BrokerMonitor } from './broker-monitor';
 import { Consumers } from './consumers';
@@ -7,24 +7,21 @@ import { Deliveries } from './deliveries';
 import { Publisher } from './publisher';
 import { rabbitmqOptions } from './rabbitmq-options';
 import { TOPOLOGY } from './tokens';
-import { buildTopology } from './topology';
+import { TopologyReport } from './topology-report';
+import { TopologyModule } from './topology.module';
 
 /** RabbitMQ: the topology, one connection, publishing with confirms, consuming with outcomes. Knows nothing of conversations. */
 @Global()
 @Module({
   imports: [
+    TopologyModule,
     BackgroundRabbitMQModule.forRootAsync({
-      inject: [ENVIRONMENT],
-      useFactory: (environment: Environment) => rabbitmqOptions(environment, buildTopology(environment)),
+      imports: [TopologyModule],
+      inject: [ENVIRONMENT, TOPOLOGY, TopologyReport],
+      useFactory: rabbitmqOptions,
     }),
   ],
-  providers: [
-    { provide: TOPOLOGY, inject: [ENVIRONMENT], useFactory: buildTopology },
-    BrokerMonitor,
-    Publisher,
-    Consumers,
-    Deliveries,
-  ],
-  exports: [TOPOLOGY, BrokerMonitor, Publisher, Consumers, Deliveries],
+  providers: [BrokerMonitor, Publisher, Consumers, Deliveries],
+  exports: [TopologyModule, BrokerMonitor, Publisher, Consumers, Deliveries],
 })
 export class MessagingModule {}

@@ -5,6 +5,7 @@ import { errorCode } from '../errors/describe';
 import { BrokerMonitor } from './broker-monitor';
 import { TOPOLOGY } from './tokens';
 import { allQueues, type Topology } from './topology';
+import { TopologyReport } from './topology-report';
 
 export type PublishFailure =
   'BROKER_DISCONNECTED' | 'BROKER_BLOCKED' | 'PUBLISHER_BUSY' | 'PUBLISH_TIMEOUT' | 'UNROUTABLE' | 'REJECTED_BY_BROKER';
@@ -44,6 +45,7 @@ export class Publisher implements OnModuleInit {
   constructor(
     private readonly amqp: AmqpConnection,
     private readonly broker: BrokerMonitor,
+    private readonly report: TopologyReport,
     @Inject(TOPOLOGY) private readonly topology: Topology,
   ) {}
 
@@ -138,14 +140,9 @@ export class Publisher implements OnModuleInit {
         await channel.assertQueue(queue.name, queue.options);
       }
       await this.bind(channel);
-      this.broker.reportTopology(undefined);
+      this.report.accepted();
     } catch (error) {
-      if ((error as { code?: unknown }).code === 406) {
-        this.broker.reportTopology(
-          `${declaring} exists with other properties than this service declares (an older setup has it as a classic queue). ` +
-            'Stop its publishers and consumers, let it run empty, delete it, and start again; or set RABBITMQ_QUEUE and RABBITMQ_EXCHANGE to new names.',
-        );
-      }
+      this.report.refused(declaring, error);
       throw error;
     }
   }

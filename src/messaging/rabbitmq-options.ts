@@ -3,6 +3,7 @@ import type { RabbitMQConfig } from '@golevelup/nestjs-rabbitmq';
 import { Logger } from '@nestjs/common';
 import type { Environment } from '../config/environment';
 import type { QueueDeclaration, Topology } from './topology';
+import type { TopologyReport } from './topology-report';
 
 /** Names under which handlers subscribe: `@RabbitSubscribe({ name: HANDLERS.… })`. */
 export const HANDLERS = { conversationEnded: 'conversationEnded', deadLetterArrived: 'deadLetterArrived' } as const;
@@ -31,7 +32,7 @@ export function prefetchPerChannel(environment: Environment): number {
   return environment.MESSAGE_CONCURRENCY_PER_WORKER / environment.RABBITMQ_CHANNELS;
 }
 
-export function rabbitmqOptions(environment: Environment, topology: Topology): RabbitMQConfig {
+export function rabbitmqOptions(environment: Environment, topology: Topology, report: TopologyReport): RabbitMQConfig {
   const work = workChannels(environment);
   const consumes = environment.APP_ROLE !== 'api';
   const prefetchCount = prefetchPerChannel(environment);
@@ -56,17 +57,21 @@ export function rabbitmqOptions(environment: Environment, topology: Topology): R
       : {},
     handlers: consumes
       ? {
-          [HANDLERS.conversationEnded]: work.map((channel) => subscription(topology.workQueue, channel)),
-          [HANDLERS.deadLetterArrived]: subscription(topology.deadLetterQueue, DEAD_LETTER_CHANNEL),
+          [HANDLERS.conversationEnded]: work.map((channel) => subscription(topology.workQueue, channel, report)),
+          [HANDLERS.deadLetterArrived]: subscription(topology.deadLetterQueue, DEAD_LETTER_CHANNEL, report),
         }
       : {},
   };
 }
 
-function subscription({ name, options }: QueueDeclaration, channel: string) {
+function subscription({ name, options }: QueueDeclaration, channel: string, report: TopologyReport) {
   return {
     queue: name,
     queueOptions: { ...options, channel },
+    assertQueueErrorHandler: (_channel: unknown, queue: string, _options: unknown, error: unknown): never => {
+      report.refused(`queue ${queue}`, error);
+      throw error;
+    },
     // Bodies are ours to parse: the library's parser would requeue bad JSON for ever.
     deserializer: (body: Buffer) => body,
     // Reached when a handler hands its message back, or when the ack finds its channel gone. In both cases the message

@@ -80,6 +80,12 @@ export class CreateSchema1790000000000 implements MigrationInterface {
       CREATE UNIQUE INDEX dead_letters_open_by_event ON dead_letters (conversation_id)
         WHERE settles_event AND state = 'OPEN';
 
+      CREATE TABLE suspect_messages (
+        message_key char(43) COLLATE "C" PRIMARY KEY,
+        starts integer NOT NULL CHECK (starts > 0),
+        last_started_at timestamptz(3) NOT NULL
+      );
+
       CREATE TABLE sweeper_position (
         only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
         passed_until timestamptz(3) NOT NULL
@@ -93,7 +99,7 @@ export class CreateSchema1790000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(
-      'DROP TABLE sweeper_position, dead_letters, topic_agents, friendship_status, conversation_events',
+      'DROP TABLE sweeper_position, suspect_messages, dead_letters, topic_agents, friendship_status, conversation_events',
     );
   }
 }
@@ -133,6 +139,8 @@ const COMMENTS: Record<string, string> = {
   'dead_letters.reason': 'Why it was dead-lettered',
   'dead_letters.error_code': 'Code of the last failure, where there was one',
   'dead_letters.body': 'The message byte for byte; null once purged',
+  'suspect_messages.message_key': 'SHA-256 of the id of a redelivered message, or of its body if it has none',
+  'suspect_messages.starts': 'How often work on it began and did not end; cleared when it ends',
   'sweeper_position.passed_until': 'Events accepted up to here have been looked at: settled, queued again, or marked',
   'dead_letters.state': 'OPEN until it is replayed or discarded',
 };
