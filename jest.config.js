@@ -33,12 +33,14 @@ module.exports = {
   // Only the global value counts; unit tests are nowhere near it.
   testTimeout: 40_000,
   projects: [
-    { ...project, displayName: 'unit', roots: ['<rootDir>/src'], testMatch: ['<rootDir>/src/**/*.spec.ts'] },
+    { ...project, displayName: 'unit', roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos'],
+      testMatch: ['**/*.spec.ts'],
+    },
     {
       ...project,
       displayName: 'integration',
-      roots: ['<rootDir>/test'],
-      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      roots: ['<rootDir>/test/integration'],
+      testMatch: ['**/*.spec.ts'],
     },
   ],
 };

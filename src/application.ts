@@ -2,7 +2,7 @@
 import { Logger, VersioningType, VERSION_NEUTRAL } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import type { FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module';
 import type { Environment } from './config/environment';
@@ -43,7 +43,7 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
     // Nest's parsers would take forms as well; Fastify's own for JSON stays.
     bodyParser: false,
   });
-  adapter.getInstance().removeContentTypeParser('text/plain');
+  acceptJsonOnly(adapter.getInstance());
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
     serveApiDocs(app);
@@ -63,6 +63,16 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
     );
   }
   return app;
+}
+
+/** Clients send `Content-Type: application/json` with no body, too, where a route needs none: that is no malformed JSON. */
+function acceptJsonOnly(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
+  });
 }
 
 /** In the background: it takes as long as the broker takes. */

@@ -4,7 +4,8 @@ import { NestFactory } from '@nestjs/core';
 import { EnvironmentError, readEnvironment } from './config/environment';
 import { DatabaseMonitor } from './database/database-monitor';
 import { describeError } from './errors/describe';
-import { COMMANDS, UsageError } from './operations/commands';
+import { UsageError } from './operations/command';
+import { COMMANDS, findCommand } from './operations/commands';
 import { OperationsModule } from './operations/operations.module';
 import { TopicFileError } from './operations/topic-agents-file';
 
@@ -18,7 +19,7 @@ function usage(): string {
 
 async function main(args: string[]): Promise<void> {
   if (args.length === 0 || args.includes('--help')) return void process.stdout.write(usage());
-  const command = COMMANDS[args.slice(0, 2).join(' ')];
+  const { command, rest } = findCommand(args);
   if (!command)
     throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);
   // No API key is needed to work on the database.
@@ -31,7 +32,7 @@ async function main(args: string[]): Promise<void> {
         `expected to reach the database within ${DATABASE_LIMIT / 1000} s: ${database.state.reason ?? 'no answer'}`,
       );
     });
-    await command.run(app, args.slice(2));
+    process.exitCode = (await command.run(app, rest)) ?? 0;
   } finally {
     await app.close();
   }

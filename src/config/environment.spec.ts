@@ -186,7 +186,7 @@ describe('problems', () => {
     const secrets = (Object.entries(FIELDS) as [string, Field][])
       .filter(([, field]) => field.secret)
       .map(([name]) => name);
-    expect(secrets.sort()).toEqual(['API_KEYS', 'DATABASE_URL', 'RABBITMQ_URL']);
+    expect(secrets.sort()).toEqual(['API_KEYS', 'DATABASE_URL', 'ERASURE_KEY', 'RABBITMQ_URL']);
     for (const name of secrets) {
       const [problem] = problems({ [name]: secret });
       expect(problem).toMatch(new RegExp(`^${name}: expected .*, got a value of 16 characters$`));

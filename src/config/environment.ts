@@ -173,6 +173,19 @@ export const FIELDS = {
     parser: durations('100ms', '24h', 20),
     default: '5s,30s,2m,10m',
   },
+  ERASURE_KEY: {
+    group: 'Privacy',
+    description:
+      'Key under which the ids of erased children and conversations are hashed, so that they can be recognised but not read. The same for every process, for ever: under another key, what was erased could come back. Without it nothing can be erased.',
+    parser: text('32..256 characters', /^.{32,256}$/),
+    secret: true,
+  },
+  CONVERSATION_RETENTION_DAYS: {
+    group: 'Privacy',
+    description:
+      'Texts of settled conversations and dead letters are purged this many days after they were accepted or recorded; scores and fingerprints stay. Unset: they are kept.',
+    parser: integer(1, 36_500),
+  },
   SCORING_SKIP_BOT_TYPES: {
     group: 'Scoring',
     description: 'Bot types whose conversations are stored but never scored, separated by commas, case-insensitive.',

@@ -16,20 +16,29 @@ import { DeadLettersRepository } from './dead-letters.repository';
 import { EventPublisher } from './event-publisher';
 import { ProcessingLog } from './processing-log';
 import { QueuePassage } from './queue-passage';
+import { Retention } from './retention';
+import { RetentionRepository } from './retention.repository';
+import { ReplayedLetters } from './replayed-letters';
+import { ReplayedLettersRepository } from './replayed-letters.repository';
 import { SuspectsRepository } from './suspects.repository';
 import { Sweeper } from './sweeper';
 import { SweeperRepository } from './sweeper.repository';
+import { Tombstones } from './tombstones';
 
 /** Conversations from the request to the commit. */
 @Module({
   imports: [ScoringModule, TypeOrmModule.forFeature([ConversationEventEntity])],
   providers: [
     ConversationEventsRepository,
+    Tombstones,
     EventPublisher,
     QueuePassage,
     ProcessingLog,
     SweeperRepository,
     Sweeper,
+    ReplayedLetters,
+    ReplayedLettersRepository,
+    SuspectsRepository,
     DeadLettersRepository,
   ],
   exports: [ProcessingLog],
@@ -39,8 +48,9 @@ export class ConversationEventsModule {
   static forRole(role: Environment['APP_ROLE']): DynamicModule {
     const api = [ConversationIntakeService, ConversationQueriesService];
     const worker = [
+      Retention,
+      RetentionRepository,
       CrashGuard,
-      SuspectsRepository,
       ConversationEndedConsumer,
       DeadLettersConsumer,
       ConversationProcessingService,

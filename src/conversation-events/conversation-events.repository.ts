@@ -8,6 +8,7 @@ import type { ScoreBreakdown } from '../scoring/score';
 import { fingerprint, type ConversationEnd } from './conversation-end';
 import { ConversationEventEntity, type EventStatus } from './conversation-event.entity';
 import type { LogLine } from './conversation-log';
+import { Tombstones } from './tombstones';
 
 /** What the worker needs to know of an event. The log is null when the event is settled, or purged. */
 export interface LoadedEvent {
@@ -16,6 +17,7 @@ export interface LoadedEvent {
   readonly bot_type: string;
   readonly status: EventStatus;
   readonly attempt_count: number;
+  readonly last_error_code: string | null;
   readonly accepted_at: Date;
   readonly fingerprint: Buffer;
   readonly conversation_log: readonly LogLine[] | null;
@@ -29,14 +31,16 @@ const INSERT: Statement = {
   text: `INSERT INTO conversation_events
            (conversation_id, user_id, bot_id, bot_name, bot_type, agent_tag, start_time, end_time, conversation_log,
             user_initiated_questions, session_emotion, new_memories_count, fingerprint)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         SELECT $1, $2, $3, $4, $5, $6, $7::timestamptz, $8::timestamptz, $9::json, $10::int, $11, $12::int, $13::bytea
+          WHERE NOT EXISTS (SELECT FROM tombstones WHERE key_hash = $14)
+            AND NOT EXISTS (SELECT FROM tombstones WHERE key_hash = $15 AND erased_at >= $8::timestamptz)
          ON CONFLICT (conversation_id) DO NOTHING
          RETURNING accepted_at`,
 };
 
 const LOAD: Statement = {
   name: 'conversation_events_load',
-  text: `SELECT conversation_id, user_id, bot_type, status, attempt_count, accepted_at, fingerprint,
+  text: `SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
                 CASE WHEN status = 'PENDING' THEN conversation_log END AS conversation_log,
                 user_initiated_questions, session_emotion, new_memories_count
            FROM conversation_events WHERE conversation_id = $1`,
@@ -86,9 +90,14 @@ const MARK_UNPUBLISHED: Statement = {
   text: `UPDATE conversation_events SET publish_due_at = '-infinity' WHERE conversation_id = $1 AND status = 'PENDING'`,
 };
 
-const HAS_OPEN_DEAD_LETTER: Statement = {
-  name: 'dead_letters_open_for_event',
-  text: `SELECT FROM dead_letters WHERE conversation_id = $1 AND settles_event AND state = 'OPEN'`,
+const HAS_SETTLING_DEAD_LETTER: Statement = {
+  name: 'dead_letters_settling_event',
+  text: `SELECT FROM dead_letters WHERE conversation_id = $1 AND settles_event AND state IN ('OPEN', 'DISCARDED')`,
+};
+
+const IS_ERASED: Statement = {
+  name: 'tombstones_is_erased',
+  text: 'SELECT FROM tombstones WHERE key_hash = $1',
 };
 
 /** Where a page of a listing ended: events come newest first. */
@@ -103,9 +112,10 @@ export class ConversationEventsRepository {
   constructor(
     @Inject(ENVIRONMENT) private readonly environment: Environment,
     @InjectRepository(ConversationEventEntity) private readonly events: Repository<ConversationEventEntity>,
+    private readonly tombstones: Tombstones,
   ) {}
 
-  /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is) */
+  /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is), or was erased */
   async insert(
     runner: QueryRunner,
     conversation: ConversationEnd,
@@ -125,6 +135,8 @@ export class ConversationEventsRepository {
       conversation.session_emotion,
       conversation.new_memories_count,
       print.hash,
+      this.tombstones.ofConversation(conversation.conversation_id),
+      this.tombstones.ofUser(conversation.user_id),
     ]);
     return rows[0]?.accepted_at;
   }
@@ -154,28 +166,36 @@ export class ConversationEventsRepository {
     return rowCount === 1;
   }
 
-  /** @returns the attempts so far and the status now; undefined when the event was settled meanwhile */
+  /** @returns the attempts so far and the status now; or that the event was settled meanwhile, or is not there */
   async recordFailure(
     runner: QueryRunner,
     conversationId: string,
     errorCode: string,
     mostAttempts: number,
-  ): Promise<{ attempt_count: number; status: EventStatus } | undefined> {
+  ): Promise<{ attempt_count: number; status: EventStatus } | 'settled' | 'unknown'> {
     const { rows } = await execute<{ attempt_count: number; status: EventStatus }>(runner, RECORD_FAILURE, [
       conversationId,
       errorCode,
       mostAttempts,
       this.environment.RETRY_DELAYS,
     ]);
-    return rows[0];
+    if (rows.length > 0) return rows[0];
+    return (await this.load(runner, conversationId)) ? 'settled' : 'unknown';
+  }
+
+  /** Whether a conversation that is not there was erased. */
+  async isErased(runner: QueryRunner, conversationId: string): Promise<boolean> {
+    const { rowCount } = await execute(runner, IS_ERASED, [this.tombstones.ofConversation(conversationId)]);
+    return rowCount === 1;
   }
 
   async markUnpublished(runner: QueryRunner, conversationId: string): Promise<void> {
     await execute(runner, MARK_UNPUBLISHED, [conversationId]);
   }
 
-  async hasOpenDeadLetter(runner: QueryRunner, conversationId: string): Promise<boolean> {
-    const { rowCount } = await execute(runner, HAS_OPEN_DEAD_LETTER, [conversationId]);
+  /** Whether an entry that was not replayed is what became of the event. */
+  async hasSettlingDeadLetter(runner: QueryRunner, conversationId: string): Promise<boolean> {
+    const { rowCount } = await execute(runner, HAS_SETTLING_DEAD_LETTER, [conversationId]);
     return rowCount === 1;
   }
 

@@ -25,7 +25,8 @@ export class ConversationIntakeService {
   ) {}
 
   /**
-   * @throws CodedError `VALIDATION_FAILED`, or `CONVERSATION_CONFLICT` when the id is taken by another conversation
+   * @throws CodedError `VALIDATION_FAILED`, or `CONVERSATION_CONFLICT` when the id is taken by another conversation,
+   * `CONVERSATION_ERASED`
    */
   async accept(body: unknown): Promise<Accepted> {
     const conversation = parseConversationEnd(body, new Date());
@@ -38,7 +39,10 @@ export class ConversationIntakeService {
 
   private async acceptAgain(conversation: ConversationEnd, hash: Buffer): Promise<Accepted> {
     const stored = await this.repository.findWithFingerprint(conversation.conversation_id);
-    if (!stored?.fingerprint.equals(hash)) {
+    if (!stored) {
+      throw new CodedError('CONVERSATION_ERASED', 'This child was erased, with every conversation up to then.');
+    }
+    if (!stored.fingerprint.equals(hash)) {
       throw new CodedError(
         'CONVERSATION_CONFLICT',
         'A conversation with this id was posted before, with other content. The stored one is unchanged.',

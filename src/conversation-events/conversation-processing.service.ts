@@ -20,6 +20,16 @@ class UnknownConversation extends Error {
   readonly code = 'CONVERSATION_NOT_FOUND';
 }
 
+/** The conversation was erased: its message has nothing to count any more. */
+class ErasedConversation extends Error {
+  readonly code = 'CONVERSATION_ERASED';
+}
+
+/** The text was purged before the event could be counted: without it nobody knows its turns. */
+class PurgedConversation extends Error {
+  readonly code = 'CONVERSATION_PURGED';
+}
+
 /** The message carries another conversation under a known id. */
 class ConflictingConversation extends Error {
   readonly code = 'CONVERSATION_CONFLICT';
@@ -78,7 +88,11 @@ export class ConversationProcessingService {
     const { conversationId, conversation } = message;
     if (conversation) await this.store(runner, conversation);
     const event = await this.repository.load(runner, conversationId);
-    if (!event) throw new UnknownConversation();
+    if (!event) {
+      const erased = conversation !== undefined || (await this.repository.isErased(runner, conversationId));
+      throw erased ? new ErasedConversation() : new UnknownConversation();
+    }
+    if (event.status === 'PENDING' && event.conversation_log === null) throw new PurgedConversation();
     return event;
   }
 
@@ -92,11 +106,11 @@ export class ConversationProcessingService {
 
   /** The worker died between marking the event FAILED and dead-lettering its message: now it is dead-lettered. */
   private async confirmDeadLetter(runner: QueryRunner, event: LoadedEvent): Promise<Settlement> {
-    if (await this.repository.hasOpenDeadLetter(runner, event.conversation_id)) {
+    if (await this.repository.hasSettlingDeadLetter(runner, event.conversation_id)) {
       return { result: 'duplicate', event, outcome: ack };
     }
     const outcome = deadLetter('ATTEMPTS_EXHAUSTED', event.attempt_count, event.conversation_id, true);
-    return { result: 'dead-lettered', event, outcome };
+    return { result: 'dead-lettered', event, outcome: { ...outcome, errorCode: event.last_error_code ?? undefined } };
   }
 
   private async outcomeOf(error: unknown, message: IncomingMessage, parsed?: ConversationMessage): Promise<Outcome> {
@@ -108,6 +122,10 @@ export class ConversationProcessingService {
     if (error instanceof ConflictingConversation) {
       this.log.failed(message, conversationId, error, 'dead-lettered');
       return deadLetter('CONVERSATION_CONFLICT', message.attempts + 1, conversationId, false);
+    }
+    if (error instanceof ErasedConversation) {
+      this.log.failed(message, conversationId, error, 'erased');
+      return ack;
     }
     if (isDatabaseAway(error)) return this.defer(error, conversationId, message);
     if (error instanceof UnknownConversation) return this.retryUnknown(error, conversationId, message);
@@ -121,13 +139,15 @@ export class ConversationProcessingService {
   }
 
   /** There is no row to count on, so the headers count. */
-  private retryUnknown(error: UnknownConversation, conversationId: string, message: IncomingMessage): Outcome {
+  private retryUnknown(error: unknown, conversationId: string, message: IncomingMessage): Outcome {
     const attempts = message.attempts + 1;
+    const reason = errorCode(error);
+    const lastReason = error instanceof UnknownConversation ? 'CONVERSATION_NOT_FOUND' : 'ATTEMPTS_EXHAUSTED';
     const afterMs = this.retries.delayAfter(attempts);
     this.log.failed(message, conversationId, error, afterMs === undefined ? 'dead-lettered' : 'retried');
     return afterMs === undefined
-      ? deadLetter('CONVERSATION_NOT_FOUND', attempts, conversationId, false)
-      : { kind: 'retry', afterMs, attempts, reason: error.code };
+      ? { ...deadLetter(lastReason, attempts, conversationId, false), errorCode: reason }
+      : { kind: 'retry', afterMs, attempts, reason };
   }
 
   /** The row counts the attempts, so that a copy of the message cannot have more of them. */
@@ -138,7 +158,8 @@ export class ConversationProcessingService {
       const row = await this.queryRunners.use((runner) =>
         this.repository.recordFailure(runner, conversationId, reason, this.retries.mostAttempts),
       );
-      if (!row) return ack;
+      if (row === 'settled') return ack;
+      if (row === 'unknown') return this.retryUnknown(error, conversationId, message);
       attempts = row.attempt_count;
       if (row.status === 'FAILED') {
         this.log.failed(message, conversationId, error, 'dead-lettered');

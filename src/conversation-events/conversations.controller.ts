@@ -42,9 +42,9 @@ export class ConversationsController {
   @ApiResponse({
     status: 202,
     description: 'Stored',
-    example: { success: true, message: 'Conversation accepted.', data: EVENT_EXAMPLE },
+    example: { success: true, message: 'Conversation accepted and queued.', data: EVENT_EXAMPLE },
   })
-  @problemResponse('MALFORMED_JSON', 'UNAUTHORIZED', 'CONVERSATION_CONFLICT', 'BODY_TOO_LARGE')
+  @problemResponse('MALFORMED_JSON', 'UNAUTHORIZED', 'CONVERSATION_CONFLICT', 'CONVERSATION_ERASED', 'BODY_TOO_LARGE')
   @problemResponse('UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
   async end(@Body() body: unknown): Promise<AcceptedAnswer> {
     const { event, duplicate, queued } = await this.intake.accept(body);

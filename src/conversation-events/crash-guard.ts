@@ -25,6 +25,8 @@ const MOST_STARTS = 4;
 export class CrashGuard {
   private readonly logger = new Logger('CrashGuard');
   private readonly gate = new SharedGate();
+  /** Started by this process and not ended: as long as it lives, they killed nobody, however often they are held and begun again. */
+  private readonly startedHere = new Set<string>();
 
   constructor(
     private readonly suspects: SuspectsRepository,
@@ -43,12 +45,16 @@ export class CrashGuard {
 
   private async runSuspect(message: IncomingMessage, handler: Handler): Promise<Outcome> {
     const key = messageKey(message);
-    const starts = await this.suspects.starts(key);
+    const counted = await this.suspects.starts(key);
+    const starts = this.startedHere.has(key) ? counted - 1 : counted;
     if (starts >= MOST_STARTS) return this.giveUp(message, starts);
     const work = async () => {
-      await this.suspects.start(key);
+      if (!this.startedHere.has(key)) await this.suspects.start(key);
+      this.startedHere.add(key);
       const outcome = await handler(message);
+      if (outcome.kind === 'defer') return outcome;
       await this.suspects.clear(key);
+      this.startedHere.delete(key);
       return outcome;
     };
     if (starts + 1 < ALONE_FROM_START) return this.gate.share(work);
@@ -72,7 +78,7 @@ export class CrashGuard {
 }
 
 /** The same for every copy of a message: its id where it has one, else its body. */
-function messageKey({ messageId, body }: IncomingMessage): string {
+export function messageKey({ messageId, body }: Pick<IncomingMessage, 'messageId' | 'body'>): string {
   return createHash('sha256')
     .update(messageId ?? body)
     .digest('base64url');

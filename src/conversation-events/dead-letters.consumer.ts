@@ -37,9 +37,15 @@ export class DeadLettersConsumer {
   private async record(message: IncomingMessage): Promise<Outcome> {
     const letter = toDeadLetter(message);
     try {
-      await this.repository.record(letter);
+      const isNew = await this.repository.record(letter);
       const { conversation_id, reason, error_code, attempts } = letter;
-      this.logger.warn({ msg: 'recorded', conversation_id, reason, error_code, attempts });
+      this.logger.warn({
+        msg: isNew ? 'recorded' : 'nothing to record',
+        conversation_id,
+        reason,
+        error_code,
+        attempts,
+      });
       return ack;
     } catch (error) {
       const away = isDatabaseAway(error);
@@ -71,6 +77,7 @@ function toDeadLetter(message: IncomingMessage): DeadLetter {
     last_failed_at: time(headers, HEADERS.lastFailedAt) ?? new Date(),
     exchange: message.exchange,
     routing_key: message.routingKey,
+    message_id: message.messageId !== undefined && IDENTIFIER.test(message.messageId) ? message.messageId : undefined,
     body,
   };
 }

@@ -3,12 +3,17 @@ import { QueryRunners } from '../database/query-runners';
 import { execute, type Statement } from '../database/statement';
 import type { DeadLetterReason } from '../messaging/outcome';
 
+/** What can have become of an entry; REPLAYING: to be published again, and not yet confirmed by the broker. */
+export const DEAD_LETTER_STATES = ['OPEN', 'REPLAYING', 'REPLAYED', 'DISCARDED'] as const;
+
 /** A dead letter as it is recorded. */
 export interface DeadLetter {
   /** The same letter delivered twice has the same key. */
   readonly delivery_key: string;
   readonly conversation_id: string | undefined;
+  /** It is what becomes of the event, if that is stored here. */
   readonly settles_event: boolean;
+  readonly message_id: string | undefined;
   readonly reason: DeadLetterReason;
   readonly error_code: string | undefined;
   readonly attempts: number;
@@ -35,7 +40,7 @@ export interface DeadLetterSummary {
 
 /**
  * The entry and the row's FAILED in one statement. The row's lock orders it with a claim under way: an event that was
- * counted meanwhile gets no entry.
+ * counted meanwhile gets no entry, and one that was discarded stays discarded.
  */
 const RECORD: Statement = {
   name: 'dead_letters_record',
@@ -43,15 +48,18 @@ const RECORD: Statement = {
            SELECT status FROM conversation_events WHERE conversation_id = $2 AND $3 FOR UPDATE
          ), recorded AS (
            INSERT INTO dead_letters (delivery_key, conversation_id, settles_event, reason, error_code, attempts,
-                                     first_failed_at, last_failed_at, exchange, routing_key, body)
-           SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+                                     first_failed_at, last_failed_at, exchange, routing_key, message_id, body)
+           SELECT $1, $2, EXISTS (SELECT FROM event), $4, $5, $6, $7, $8, $9, $10, $11, $12
             WHERE NOT EXISTS (SELECT FROM event WHERE status IN ('PROCESSED', 'SKIPPED'))
            ON CONFLICT DO NOTHING
-         )
+           RETURNING 1
+         ), failed AS (
          UPDATE conversation_events
             SET status = 'FAILED', publish_due_at = NULL,
                 first_error_code = coalesce(first_error_code, $5, $4), last_error_code = coalesce($5, last_error_code, $4)
-          WHERE conversation_id = $2 AND $3 AND status = 'PENDING'`,
+          WHERE conversation_id = $2 AND $3 AND status = 'PENDING'
+         )
+         SELECT FROM recorded`,
 };
 
 const LIST: Statement = {
@@ -67,9 +75,9 @@ const LIST: Statement = {
 export class DeadLettersRepository {
   constructor(private readonly queryRunners: QueryRunners) {}
 
-  /** Idempotent. */
-  async record(letter: DeadLetter): Promise<void> {
-    await this.queryRunners.use((runner) =>
+  /** Idempotent. @returns false when it had been recorded before, or its event had been counted */
+  async record(letter: DeadLetter): Promise<boolean> {
+    const { rowCount } = await this.queryRunners.use((runner) =>
       execute(runner, RECORD, [
         letter.delivery_key,
         letter.conversation_id,
@@ -81,9 +89,11 @@ export class DeadLettersRepository {
         letter.last_failed_at,
         letter.exchange,
         letter.routing_key,
+        letter.message_id,
         letter.body,
       ]),
     );
+    return rowCount === 1;
   }
 
   /** Newest first. */

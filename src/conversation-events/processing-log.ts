@@ -14,7 +14,7 @@ export interface Settlement {
   readonly outcome: Outcome;
 }
 
-type Counts = Record<Settlement['result'] | 'retried' | 'deferred' | 'rejected', number>;
+type Counts = Record<Settlement['result'] | 'retried' | 'deferred' | 'rejected' | 'erased', number>;
 
 /** One line a message: ids, outcome and times (milliseconds), never a word of the conversation. Counts for the last line. */
 @Injectable()
@@ -27,6 +27,7 @@ export class ProcessingLog {
     retried: 0,
     deferred: 0,
     rejected: 0,
+    erased: 0,
   };
   private readonly logger = new Logger('Conversations');
 
@@ -47,7 +48,7 @@ export class ProcessingLog {
     message: IncomingMessage,
     conversationId: string,
     error: unknown,
-    outcome: 'retried' | 'deferred' | 'dead-lettered',
+    outcome: 'retried' | 'deferred' | 'dead-lettered' | 'erased',
   ): void {
     this.counts[outcome]++;
     this.logger.warn({

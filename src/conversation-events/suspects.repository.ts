@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { QueryRunner } from 'typeorm';
 import { QueryRunners } from '../database/query-runners';
 import { execute, type Statement } from '../database/statement';
 
@@ -16,6 +17,11 @@ const START: Statement = {
 const CLEAR: Statement = {
   name: 'suspect_messages_clear',
   text: 'DELETE FROM suspect_messages WHERE message_key = $1',
+};
+
+const FORGET: Statement = {
+  name: 'suspect_messages_forget',
+  text: 'DELETE FROM suspect_messages WHERE message_key = ANY ($1)',
 };
 
 /** How often work on a redelivered message was started without ever coming to an end: our own count, whatever the broker counts. */
@@ -36,5 +42,9 @@ export class SuspectsRepository {
   /** The work came to an end, good or bad: the message kills nobody. */
   async clear(messageKey: string): Promise<void> {
     await this.queryRunners.use((runner) => execute(runner, CLEAR, [messageKey]));
+  }
+  /** Somebody vouches for these messages: their next start counts as the first. */
+  async forget(runner: QueryRunner, messageKeys: readonly string[]): Promise<void> {
+    await execute(runner, FORGET, [messageKeys]);
   }
 }

@@ -33,20 +33,20 @@ const PASSED = `(coalesce($1::timestamptz, now()) - make_interval(secs => $2))`;
 const MARK_PASSED: Statement = {
   name: 'sweeper_mark_passed',
   text: `WITH position AS MATERIALIZED (
-           SELECT passed_until FROM sweeper_position FOR UPDATE SKIP LOCKED
+           SELECT reached FROM positions WHERE name = 'swept' FOR UPDATE SKIP LOCKED
          ), step AS MATERIALIZED (
            SELECT max(accepted_at) AS until, count(*) AS rows
              FROM (SELECT accepted_at FROM conversation_events
-                    WHERE accepted_at > (SELECT passed_until FROM position) AND accepted_at <= ${PASSED}
+                    WHERE accepted_at > (SELECT reached FROM position) AND accepted_at <= ${PASSED}
                     ORDER BY accepted_at LIMIT ${ROWS_PER_STEP}) AS next
          ), marked AS (
            UPDATE conversation_events SET publish_due_at = '-infinity'
-            WHERE accepted_at > (SELECT passed_until FROM position) AND accepted_at <= (SELECT until FROM step)
+            WHERE accepted_at > (SELECT reached FROM position) AND accepted_at <= (SELECT until FROM step)
               AND status = 'PENDING' AND publish_due_at IS NULL
         RETURNING 1
          ), moved AS (
-           UPDATE sweeper_position SET passed_until = (SELECT until FROM step)
-            WHERE (SELECT until FROM step) IS NOT NULL
+           UPDATE positions SET reached = (SELECT until FROM step)
+            WHERE name = 'swept' AND (SELECT until FROM step) IS NOT NULL
          )
          SELECT (SELECT count(*) FROM marked)::int AS marked, coalesce((SELECT rows FROM step), 0)::int AS rows`,
 };

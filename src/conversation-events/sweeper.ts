@@ -7,6 +7,7 @@ import { HEADERS } from '../messaging/incoming-message';
 import { Publisher } from '../messaging/publisher';
 import { EventPublisher } from './event-publisher';
 import { QueuePassage } from './queue-passage';
+import { ReplayedLetters } from './replayed-letters';
 import { SweeperRepository, type DueEvent, type Passage } from './sweeper.repository';
 
 const SWEPT = { [HEADERS.swept]: true };
@@ -34,6 +35,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly events: EventPublisher,
     private readonly publisher: Publisher,
     private readonly passage: QueuePassage,
+    private readonly letters: ReplayedLetters,
     private readonly database: DatabaseMonitor,
   ) {}
 
@@ -60,6 +62,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     if (passage !== 'unknown') await this.markPassed(passage);
     const due = await this.repository.takeDue(passage, EVENTS_PER_ROUND);
     if (due.length > 0) await this.publish(due);
+    await this.letters.publishDue();
   }
 
   /** Only workers see deliveries; the api republishes just what it knows was never queued. */

@@ -31,6 +31,6 @@ export function dataSourceOptions(environment: Environment): DataSourceOptions {
   };
 }
 
-/** For TypeORM's own CLI: `npx typeorm migration:show -d dist/database/data-source.js`. */
+/** A data source outside Nest: for migrations and for TypeORM's own CLI. */
 export const createDataSource = (environment = readEnvironment()): DataSource =>
   new DataSource(dataSourceOptions(environment));

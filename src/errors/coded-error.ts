@@ -7,6 +7,7 @@ export const ERROR_CATALOGUE = {
   CONVERSATION_NOT_FOUND: { status: 404, title: 'There is no such conversation' },
   FRIENDSHIP_NOT_FOUND: { status: 404, title: 'There is no friendship with this user yet' },
   CONVERSATION_CONFLICT: { status: 409, title: 'The conversation exists with other content' },
+  CONVERSATION_ERASED: { status: 410, title: 'The conversation was erased' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be JSON' },
   VALIDATION_FAILED: { status: 422, title: 'The request is not valid' },

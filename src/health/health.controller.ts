@@ -28,7 +28,8 @@ export class HealthController {
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
     try {
       const result = await this.health.check(this.readiness.indicators());
-      return { ...result, status: this.readiness.degraded ? 'degraded' : result.status };
+      const degraded = Object.values(result.details).some((part) => part.degraded === true);
+      return { ...result, status: degraded ? 'degraded' : result.status };
     } catch (error) {
       if (!(error instanceof ServiceUnavailableException)) throw error;
       void reply.status(503);

@@ -42,11 +42,6 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
     this.draining = true;
   }
 
-  /** The api answers, but not with everything behind it. */
-  get degraded(): boolean {
-    return this.mayDegrade && !(this.database.state.up && this.brokerState.up);
-  }
-
   indicators(): HealthIndicatorFunction[] {
     const ofWorker = [() => this.consumerState()];
     return [
@@ -94,7 +89,8 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
     const { expected, live, paused } = this.consumers.state;
     const check = this.indicator.check('consumers');
     const details = { expected, live, ...(paused === undefined ? {} : { paused }) };
-    return live === expected || paused !== undefined || this.mayDegrade ? check.up(details) : check.down(details);
+    if (live === expected || paused !== undefined) return check.up(details);
+    return this.mayDegrade ? check.up({ ...details, degraded: true }) : check.down(details);
   }
 }
 

@@ -2,8 +2,15 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { ConfigurationModule } from '../config/configuration.module';
 import type { Environment } from '../config/environment';
 import { DeadLettersRepository } from '../conversation-events/dead-letters.repository';
+import { SuspectsRepository } from '../conversation-events/suspects.repository';
 import { DatabaseModule } from '../database/database.module';
+import { AuditRepository } from './audit.repository';
+import { Tombstones } from '../conversation-events/tombstones';
+import { DeadLetterInboxRepository } from './dead-letter-inbox.repository';
+import { ErasureRepository } from './erasure.repository';
+import { RebuildRepository } from './rebuild.repository';
 import { TopicAgentsRepository } from './topic-agents.repository';
+import { UserRangesRepository } from './user-ranges.repository';
 
 /** What the CLI needs: the database, no broker. */
 @Module({})
@@ -12,7 +19,17 @@ export class OperationsModule {
     return {
       module: OperationsModule,
       imports: [ConfigurationModule.for(environment), DatabaseModule],
-      providers: [DeadLettersRepository, TopicAgentsRepository],
+      providers: [
+        AuditRepository,
+        DeadLetterInboxRepository,
+        DeadLettersRepository,
+        ErasureRepository,
+        RebuildRepository,
+        SuspectsRepository,
+        Tombstones,
+        TopicAgentsRepository,
+        UserRangesRepository,
+      ],
     };
   }
 }

@@ -28,7 +28,7 @@ const logOf = (turns: number) =>
 describe('the oracle of the chaos test agrees with the vectors', () => {
   it.each(vectors.conversations.map((vector: { name: string }) => [vector.name, vector]))(
     'on a conversation: %s',
-    (_name, vector: any) => {
+    (_name, vector: Record<string, never>) => {
       const { speakers, total_turns, friendship_score_change } = vector.expected;
       expect(oracle.speakersOf(vector)).toBe(speakers);
       expect(oracle.turnsIn(speakers)).toBe(total_turns);
@@ -67,9 +67,11 @@ describe('the oracle of the chaos test agrees with the vectors', () => {
 
   it('on the fold of several conversations, in any order', () => {
     for (const { topic_agents, events, status } of vectors.folds) {
-      const topics = new Map<string, string>(topic_agents.map(({ agent_tag, topic_id }: any) => [agent_tag, topic_id]));
+      const topics = new Map<string, string>(
+        topic_agents.map(({ agent_tag, topic_id }: Record<string, never>) => [agent_tag, topic_id]),
+      );
       const { topic_metrics, ...rest } = status;
-      const accepted = events.map((event: any) => ({
+      const accepted = events.map((event: Record<string, never>) => ({
         bot_type: 'TALK',
         conversation_log: logOf(event.total_turns),
         metadata: event,

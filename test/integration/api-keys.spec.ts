@@ -83,9 +83,11 @@ describe('with API keys', () => {
 
 describe('in production', () => {
   let namespace: Namespace;
+  let variables: Record<string, string>;
 
   beforeAll(async () => {
-    namespace = await createNamespace({ NODE_ENV: 'production' });
+    namespace = await createNamespace();
+    variables = { ...namespace.variables, NODE_ENV: 'production' };
   });
   afterAll(async () => {
     await stopAll();
@@ -93,20 +95,20 @@ describe('in production', () => {
   });
 
   it.each(['api', 'all'])('the role %s does not start without a key', async (role) => {
-    const service = ServiceProcess.spawn(role, namespace.variables);
+    const service = ServiceProcess.spawn(role, variables);
     expect(await service.ended()).toBe(1);
     expect(service.lines.join('\n')).toMatch(/API_KEYS: expected at least one key .*production.*, got none/);
     expect(service.log).toEqual([]);
   });
 
   it('a worker needs none', async () => {
-    const worker = await ServiceProcess.start('worker', namespace.variables);
+    const worker = await ServiceProcess.start('worker', variables);
     await worker.ready();
     expect(await worker.stop()).toBe(0);
   });
 
   it('an api with a key asks for it', async () => {
-    const api = await ServiceProcess.start('api', { ...namespace.variables, API_KEYS: FIRST });
+    const api = await ServiceProcess.start('api', { ...variables, API_KEYS: FIRST });
     await api.ready();
     expectProblem(await api.get('/v1/conversations'), 'UNAUTHORIZED');
     expect((await api.get('/v1/conversations', { 'x-api-key': FIRST })).status).toBe(200);

@@ -25,10 +25,16 @@ describe('a queue of an older setup', () => {
       ServiceProcess.start('worker', namespace.variables),
     ]);
     for (const service of [api, worker]) {
-      const line = await service.logged('the report', ({ msg }) => msg.includes(namespace.queue) && msg.includes('classic'));
+      const line = await service.logged(
+        'the report',
+        ({ msg }) => msg.includes(namespace.queue) && msg.includes('classic'),
+      );
       expect(line.msg).toMatch(/run empty, delete it/);
     }
-    await until('an api that knows its database', async () => (await api.post('/v1/conversations/end', conversation())).status === 202);
+    await until(
+      'an api that knows its database',
+      async () => (await api.post('/v1/conversations/end', conversation())).status === 202,
+    );
     const { body } = await worker.get<{ error: { broker: { reason: string } } }>('/health/ready');
     expect(body.error.broker.reason).toContain(namespace.queue);
     expect((await worker.get('/health/live')).status).toBe(200);

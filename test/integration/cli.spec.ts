@@ -75,7 +75,10 @@ describe('the CLI', () => {
     [['topics', 'import', 'x.xml'], 'expected a file named .csv or .json, got x.xml'],
     [['topics', 'import', 'not-there.csv'], 'expected a file that can be read, got not-there.csv'],
     [['dead-letters', 'list', '--limit', 'many'], '--limit: expected an integer 1..10000, got many'],
-    [['dead-letters', 'list', '--state', 'GONE'], '--state: expected one of OPEN, REPLAYED, DISCARDED, got "GONE"'],
+    [
+      ['dead-letters', 'list', '--state', 'GONE'],
+      '--state: expected one of OPEN, REPLAYING, REPLAYED, DISCARDED, got "GONE"',
+    ],
     [['dead-letters', 'list', '--colour'], '--colour'],
   ])('refuses %j and says what was expected', async (args, message) => {
     const { code, err } = await cli(args);

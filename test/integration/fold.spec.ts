@@ -3,6 +3,7 @@ import { DataSource, type QueryRunner } from 'typeorm';
 import { readEnvironment, type Environment } from '../../src/config/environment';
 import { ConversationEventEntity } from '../../src/conversation-events/conversation-event.entity';
 import { ConversationEventsRepository } from '../../src/conversation-events/conversation-events.repository';
+import { Tombstones } from '../../src/conversation-events/tombstones';
 import { dataSourceOptions } from '../../src/database/data-source';
 import type { FriendshipStatusEntity } from '../../src/friendship-status/friendship-status.entity';
 import { toView } from '../../src/friendship-status/friendship-status.service';
@@ -34,7 +35,11 @@ describe('the fold of events into a friendship status', () => {
       ...dataSourceOptions(environment),
       entities: [ConversationEventEntity],
     }).initialize();
-    repository = new ConversationEventsRepository(environment, dataSource.getRepository(ConversationEventEntity));
+    repository = new ConversationEventsRepository(
+      environment,
+      dataSource.getRepository(ConversationEventEntity),
+      new Tombstones(environment),
+    );
     runner = dataSource.createQueryRunner();
   });
   afterAll(async () => {

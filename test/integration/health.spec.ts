@@ -1,4 +1,4 @@
-import { connect } from 'amqplib';
+import { connect, type Channel } from 'amqplib';
 import { conversation } from '../support/conversations';
 import { CountingProxy } from '../support/counting-proxy';
 import { createNamespace, type Namespace } from '../support/namespace';
@@ -37,6 +37,11 @@ describe('health', () => {
       ServiceProcess.start('worker', variables),
     ]);
     return { api, worker };
+  }
+  async function inChannel(work: (channel: Channel) => Promise<unknown>) {
+    const connection = await connect(namespace.variables.RABBITMQ_URL);
+    await work(await connection.createChannel());
+    await connection.close();
   }
   const readiness = (service: ServiceProcess) => service.get<Health>('/health/ready');
   /** Waits until the readiness answer is as described. */
@@ -231,9 +236,7 @@ describe('health', () => {
   });
 
   it('says of a queue that exists as a classic one what to do', async () => {
-    const connection = await connect(namespace.variables.RABBITMQ_URL);
-    const channel = await connection.createChannel();
-    await channel.assertQueue(namespace.queue, { durable: true });
+    await inChannel((channel) => channel.assertQueue(namespace.queue, { durable: true }));
     const { api, worker } = await startBoth(namespace.variables);
     const ofWorker = await readinessOf(worker, 'the worker to know', ({ body }) =>
       (body.details.broker.reason ?? '').includes(namespace.queue),
@@ -246,8 +249,7 @@ describe('health', () => {
     expect(ofApi).toMatchObject({ status: 200, body: { status: 'degraded' } });
     expect((await api.post('/v1/conversations/end', conversation())).status).toBe(202);
 
-    await channel.deleteQueue(namespace.queue);
-    await connection.close();
+    await inChannel((channel) => channel.deleteQueue(namespace.queue));
     await Promise.all([api.ready(), worker.ready()]);
     await stopBoth(api, worker);
   });

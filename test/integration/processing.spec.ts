@@ -243,6 +243,23 @@ describe('a worker', () => {
       expect((await api.get('/v1/friendship/child-refused')).status).toBe(404);
     });
 
+    it('dead-letters a whole conversation that cannot be stored, after its attempts, and loses nothing of it', async () => {
+      await namespace.database.query(`
+        CREATE FUNCTION refuse_insert() RETURNS trigger LANGUAGE plpgsql AS
+          $$BEGIN RAISE EXCEPTION 'secret words of a child' USING ERRCODE = '40P01'; END$$;
+        CREATE TRIGGER refuse_insert BEFORE INSERT ON conversation_events FOR EACH ROW
+          WHEN (NEW.user_id = 'child-not-stored') EXECUTE FUNCTION refuse_insert();`);
+      const body = conversation({ user_id: 'child-not-stored' });
+      await namespace.broker.send(body);
+      expect(await deadLetter(body.conversation_id)).toMatchObject({
+        reason: 'ATTEMPTS_EXHAUSTED',
+        error_code: '40P01',
+        attempts: 3,
+        settles_event: false,
+        body: Buffer.from(JSON.stringify(body)),
+      });
+    });
+
     it('makes no second dead letter when a copy of its message arrives later', async () => {
       const body = conversation({ user_id: 'child-refused' });
       await api.post('/v1/conversations/end', body);

@@ -18,7 +18,9 @@ describe('asking for conversations and friendships', () => {
 
   beforeAll(async () => {
     namespace = await createNamespace({ TZ: 'America/Los_Angeles', MESSAGE_CONCURRENCY_PER_WORKER: '10' });
-    await namespace.database.query(`INSERT INTO topic_agents VALUES ('agent_dino', 'dinosaurs'), ('agent_star', 'stars')`);
+    await namespace.database.query(
+      `INSERT INTO topic_agents VALUES ('agent_dino', 'dinosaurs'), ('agent_star', 'stars')`,
+    );
     [api, worker] = await Promise.all([
       ServiceProcess.start('api', namespace.variables),
       ServiceProcess.start('worker', namespace.variables),
@@ -87,7 +89,11 @@ describe('asking for conversations and friendships', () => {
           emotion_score: 15,
           memories_score: 5,
           friendship_score_change: 29,
-          sources: { user_initiated_questions: 'metadata', session_emotion: 'metadata', new_memories_count: 'metadata' },
+          sources: {
+            user_initiated_questions: 'metadata',
+            session_emotion: 'metadata',
+            new_memories_count: 'metadata',
+          },
         },
       });
     });
@@ -110,7 +116,7 @@ describe('asking for conversations and friendships', () => {
     it.each([
       'conv-unknown',
       'ab',
-      'x'.repeat(256),
+      'x'.repeat(120),
       'x%00y%00z',
       encodeURIComponent('conv-ü'),
       encodeURIComponent("conv'; DROP TABLE conversation_events; --"),
@@ -216,14 +222,23 @@ describe('asking for conversations and friendships', () => {
     });
 
     it('names every bad parameter at once', async () => {
-      const problems = expectProblem(await api.get('/v1/conversations?limit=0&status=x&user_id=x'), 'VALIDATION_FAILED');
+      const problems = expectProblem(
+        await api.get('/v1/conversations?limit=0&status=x&user_id=x'),
+        'VALIDATION_FAILED',
+      );
       expect(problems.map(({ field }) => field).sort()).toEqual(['limit', 'status', 'user_id']);
     });
   });
 
   describe('POST /v1/conversations/{conversation_id}/score', () => {
+    /** Without a body, and so without a content type. */
+    const dryRun = (id: string) => api.request<Row>('POST', `/v1/conversations/${id}/score`, undefined, {});
+
     it.each<[string, Record<string, unknown>]>([
-      ['with metadata', { metadata: { user_initiated_questions: 4, session_emotion: 'boring', new_memories_count: 3 } }],
+      [
+        'with metadata',
+        { metadata: { user_initiated_questions: 4, session_emotion: 'boring', new_memories_count: 3 } },
+      ],
       ['without', {}],
       ['with an emotion that the rules do not know', { metadata: { emotion: 'wistful' } }],
       ['that ends below zero', { conversation_log: [], metadata: { session_emotion: 'boring' } }],
@@ -231,7 +246,7 @@ describe('asking for conversations and friendships', () => {
       const id = await settled({ user_id: 'child-dry', ...fields });
       const before = await rowVersion(id);
       const friendship = (await api.get('/v1/friendship/child-dry')).body;
-      const { status, body } = await api.post(`/v1/conversations/${id}/score`);
+      const { status, body } = await dryRun(id);
       expect(status).toBe(200);
       const stored = (await api.get(`/v1/conversations/${id}`)).body.score_breakdown as object;
       expect(body).toEqual({ conversation_id: id, ...stored });
@@ -253,9 +268,31 @@ describe('asking for conversations and friendships', () => {
         'UPDATE conversation_events SET conversation_log = NULL WHERE conversation_id = $1',
         [id],
       );
-      expect((await api.post(`/v1/conversations/${id}/score`)).body).toEqual({ conversation_id: id, ...before });
+      expect((await dryRun(id)).body).toEqual({ conversation_id: id, ...before });
       expect((await api.get(`/v1/conversations/${id}?include=conversation_log`)).body.conversation_log).toBeNull();
     });
+  });
+
+  it('finds ids of 255 characters, by every route', async () => {
+    const user_id = 'u'.repeat(255);
+    const conversation_id = await settled({ user_id, conversation_id: 'c'.repeat(255) });
+    const answers = await Promise.all([
+      api.get(`/v1/conversations/${conversation_id}`),
+      api.post(`/v1/conversations/${conversation_id}/score`, {}),
+      api.get(`/v1/conversations?user_id=${user_id}`),
+      api.post('/v1/friendship/status', { user_id }),
+      api.get(`/v1/friendship/${user_id}`),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  });
+
+  it('finds ids of any visible characters', async () => {
+    const user_id = 'child/?#%&+"<>\\|';
+    const conversation_id = await settled({ user_id, conversation_id: `conv/?#%&+"<>\\|${process.pid}` });
+    const inPath = encodeURIComponent(conversation_id);
+    expect((await api.get(`/v1/conversations/${inPath}`)).body).toMatchObject({ conversation_id });
+    expect((await api.post(`/v1/conversations/${inPath}/score`, {})).body).toMatchObject({ conversation_id });
+    expect((await api.get(`/v1/friendship/${encodeURIComponent(user_id)}`)).body).toMatchObject({ user_id });
   });
 
   describe('a friendship', () => {
@@ -302,7 +339,7 @@ describe('asking for conversations and friendships', () => {
       expect(posted.body).toEqual(expected);
     });
 
-    it.each(['child-unknown', 'ab', 'x'.repeat(256), 'child%00', encodeURIComponent('bé-an')])(
+    it.each(['child-unknown', 'ab', 'x'.repeat(120), 'child%00', encodeURIComponent('bé-an')])(
       'with %s is a 404',
       async (id) => {
         expectProblem(await api.get(`/v1/friendship/${id}`), 'FRIENDSHIP_NOT_FOUND');

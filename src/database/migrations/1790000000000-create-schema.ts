@@ -73,12 +73,25 @@ export class CreateSchema1790000000000 implements MigrationInterface {
         last_failed_at timestamptz(3) NOT NULL,
         exchange varchar(255) NOT NULL,
         routing_key varchar(255) NOT NULL,
+        message_id varchar(255) COLLATE "C",
         body bytea,
         recorded_at timestamptz(3) NOT NULL DEFAULT now(),
-        state varchar(16) NOT NULL DEFAULT 'OPEN' CHECK (state IN ('OPEN', 'REPLAYED', 'DISCARDED'))
+        state varchar(16) NOT NULL DEFAULT 'OPEN' CHECK (state IN ('OPEN', 'REPLAYING', 'REPLAYED', 'DISCARDED')),
+        settled_at timestamptz(3),
+        note varchar(1000),
+        publish_due_at timestamptz(3),
+        CHECK ((state = 'OPEN') = (settled_at IS NULL)),
+        CHECK ((state = 'REPLAYING') = (publish_due_at IS NOT NULL)),
+        CHECK (state <> 'REPLAYING' OR body IS NOT NULL)
       );
-      CREATE UNIQUE INDEX dead_letters_open_by_event ON dead_letters (conversation_id)
-        WHERE settles_event AND state = 'OPEN';
+      CREATE UNIQUE INDEX dead_letters_settling_event ON dead_letters (conversation_id)
+        WHERE settles_event AND state IN ('OPEN', 'DISCARDED');
+      CREATE INDEX dead_letters_to_publish ON dead_letters (publish_due_at) WHERE publish_due_at IS NOT NULL;
+
+      CREATE TABLE tombstones (
+        key_hash bytea PRIMARY KEY CHECK (octet_length(key_hash) = 32),
+        erased_at timestamptz(3) NOT NULL
+      );
 
       CREATE TABLE suspect_messages (
         message_key char(43) COLLATE "C" PRIMARY KEY,
@@ -86,11 +99,11 @@ export class CreateSchema1790000000000 implements MigrationInterface {
         last_started_at timestamptz(3) NOT NULL
       );
 
-      CREATE TABLE sweeper_position (
-        only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-        passed_until timestamptz(3) NOT NULL
+      CREATE TABLE positions (
+        name varchar(16) PRIMARY KEY,
+        reached timestamptz(3) NOT NULL
       );
-      INSERT INTO sweeper_position (passed_until) VALUES ('-infinity');
+      INSERT INTO positions VALUES ('swept', '-infinity'), ('purged', '-infinity');
     `);
     for (const [column, comment] of Object.entries(COMMENTS)) {
       await runner.query(`COMMENT ON COLUMN ${column} IS '${comment.replaceAll("'", "''")}'`);
@@ -99,7 +112,7 @@ export class CreateSchema1790000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(
-      'DROP TABLE sweeper_position, suspect_messages, dead_letters, topic_agents, friendship_status, conversation_events',
+      'DROP TABLE positions, suspect_messages, tombstones, dead_letters, topic_agents, friendship_status, conversation_events',
     );
   }
 }
@@ -135,12 +148,20 @@ const COMMENTS: Record<string, string> = {
   'dead_letters.conversation_id': 'Where it could be read from the message',
   'dead_letters.delivery_key': 'Makes recording idempotent: the same dead letter delivered twice is recorded once',
   'dead_letters.settles_event':
-    'This entry is what became of the event (its row is FAILED); at most one open per event',
+    'This entry is what became of the event (its row is FAILED); at most one per event that is not replayed',
   'dead_letters.reason': 'Why it was dead-lettered',
   'dead_letters.error_code': 'Code of the last failure, where there was one',
+  'dead_letters.message_id': 'As its sender named the message, if that is visible ASCII',
   'dead_letters.body': 'The message byte for byte; null once purged',
+  'tombstones.key_hash': 'HMAC-SHA256, under ERASURE_KEY, of an erased user or conversation id',
+  'tombstones.erased_at': 'What ended up to this time stays erased',
   'suspect_messages.message_key': 'SHA-256 of the id of a redelivered message, or of its body if it has none',
   'suspect_messages.starts': 'How often work on it began and did not end; cleared when it ends',
-  'sweeper_position.passed_until': 'Events accepted up to here have been looked at: settled, queued again, or marked',
-  'dead_letters.state': 'OPEN until it is replayed or discarded',
+  'positions.reached':
+    'swept: events accepted up to here were looked at (settled, queued again, or marked); purged: when texts were last purged',
+  'dead_letters.state':
+    'OPEN until it is discarded or replayed; REPLAYING until the broker has confirmed the message, where it is published again',
+  'dead_letters.settled_at': 'When an operator replayed or discarded it',
+  'dead_letters.note': 'Why it was discarded, as the operator put it',
+  'dead_letters.publish_due_at': 'REPLAYING: publish the body at this time',
 };

@@ -1,0 +1,321 @@
+// @ts-check
+/**
+ * `npm run chaos`: a real system under load, with servers and processes that die, and a verdict on every event. docs/reliability.md tells
+ * what the words mean.
+ *
+ *   npm run chaos -- --events 1000 --minutes 1 --seed 7 [--rate 20] [--workers 3] [--cluster] [--json]
+ *   npm run chaos -- --mutant ack-before-commit | no-idempotence | read-modify-write      a broken service, which must be found out
+ *
+ * The last line on stdout is JSON. The exit code is 0 only when nothing was lost, duplicated or wrong.
+ */
+import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createConversations, TOPICS } from '../test/chaos/conversations.mjs';
+import { createFaults } from '../test/chaos/faults.mjs';
+import { createFleet, SHUTDOWN_TIMEOUT_MS } from '../test/chaos/fleet.mjs';
+import { createGenerator } from '../test/chaos/generator.mjs';
+import { createQueues } from '../test/chaos/queues.mjs';
+import { createRandom } from '../test/chaos/random.mjs';
+import { createRunFolder, removeKilledRuns } from '../test/chaos/run-folder.mjs';
+import { createServers } from '../test/chaos/servers.mjs';
+import { compare, countRows, untilQuiet } from '../test/chaos/verdict.mjs';
+import { runCommand } from './command.mjs';
+import { ensureBuilt, ensureInstalled } from './prepare.mjs';
+import { lastLines, run as runProgram } from './processes.mjs';
+import { checkoutDir } from './services/checkout.mjs';
+
+const MUTANTS = ['ack-before-commit', 'no-idempotence', 'read-modify-write'];
+
+const APIS = 2;
+const QUEUE = 'conversation_events_processing';
+const RETRY_DELAYS_MS = [1_000, 2_000, 4_000, 8_000];
+const QUEUES = [QUEUE, ...RETRY_DELAYS_MS.map((wait) => `${QUEUE}.retry.${wait}ms`), `${QUEUE}.dead-letters`];
+
+/** Conversations of one child on average; the busy ones have several times as many. */
+const CONVERSATIONS_PER_CHILD = 25;
+
+const PROGRESS_MS = 5_000;
+
+/** How long it may take after the last fault until everything is settled, milliseconds: the sweeper's second look at an event comes after two minutes. */
+const QUIET_LIMIT_MS = 5 * 60_000;
+
+/** @param {string[]} args */
+function readOptions(args) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      events: { type: 'string', default: '1000' },
+      minutes: { type: 'string', default: '1' },
+      rate: { type: 'string' },
+      workers: { type: 'string', default: '3' },
+      seed: { type: 'string' },
+      mutant: { type: 'string' },
+      cluster: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const number = (/** @type {'events' | 'minutes' | 'rate' | 'workers'} */ name, /** @type {number} */ least) => {
+    const value = Number(values[name]);
+    if (!(value >= least)) throw new Error(`--${name}: expected a number from ${least} on, got "${values[name]}".`);
+    return value;
+  };
+  if (values.mutant !== undefined && !MUTANTS.includes(values.mutant))
+    throw new Error(`--mutant: expected one of ${MUTANTS.join(', ')}, got "${values.mutant}".`);
+  const events = number('events', 1);
+  const minutes = number('minutes', 0.1);
+  return {
+    events,
+    minutes,
+    rate: values.rate === undefined ? events / (minutes * 60) : number('rate', 0.1),
+    workers: number('workers', 3),
+    seed: values.seed ?? String(randomInt(1_000_000)),
+    mutant: values.mutant,
+    cluster: values.cluster,
+  };
+}
+
+/** @type {import('./command.mjs').Command} */
+async function main({ args, progress, signal: interrupted, onExit }) {
+  const options = readOptions(args);
+  const { events, minutes, rate, seed } = options;
+  const startedAt = Date.now();
+  const run = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}-${process.pid}`;
+  /** @type {string | undefined} */
+  let summary;
+  // Registered first, so done last: nothing may follow this line.
+  onExit('the summary', async () => void (summary && process.stdout.write(`${summary}\n`)));
+
+  // Whatever goes on beside, one failure ends it all.
+  const running = new AbortController();
+  const { signal } = running;
+  setMaxListeners(0, signal);
+  interrupted.addEventListener('abort', () => running.abort(interrupted.reason), { once: true });
+  onExit('what goes on', async () => running.abort(new Error('the run is over')));
+
+  await ensureInstalled({ progress, signal });
+  await ensureBuilt({ progress, signal });
+  await removeKilledRuns(progress.note);
+  const folder = createRunFolder(run);
+  let clean = false;
+  onExit('the folder of the run', async () => {
+    if (clean) folder.remove();
+    else {
+      folder.keepLogs();
+      progress.note(`logs and findings: ${folder.path}`);
+    }
+  });
+  const dist = folder.copyBuild();
+
+  const servers = await createServers({
+    run,
+    logs: folder.path,
+    nodes: options.cluster ? 3 : 1,
+    signal,
+    onProcess: folder.note,
+  });
+  onExit('the servers', () => progress.step('stopping the servers', servers.stop));
+  await progress.step(
+    `starting PostgreSQL and ${options.cluster ? 'three nodes of RabbitMQ' : 'RabbitMQ'}`,
+    servers.start,
+  );
+  const env = serviceEnvironment(servers, options.workers);
+  await createSchema(dist, env, folder.path, signal);
+
+  const fleet = await createFleet({
+    dist,
+    env,
+    logs: folder.path,
+    database: servers.database,
+    broker: servers.broker,
+    apis: APIS,
+    workers: options.workers,
+    preload: ['preload/witness', ...(options.mutant ? [`mutants/${options.mutant}`] : [])].map((script) =>
+      join(checkoutDir, 'test', 'chaos', `${script}.cjs`),
+    ),
+    onProcess: folder.note,
+    note: progress.note,
+  });
+  onExit('the processes', fleet.end);
+  await progress.step(`starting ${APIS} api and ${options.workers} worker processes`, () => fleet.start(signal));
+
+  const { default: pg } = await import('pg');
+  const database = new pg.Pool({
+    connectionString: servers.database.url,
+    max: 2,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 30_000,
+  });
+  database.on('error', () => undefined); // it is killed now and then
+  onExit('the observer', () => database.end());
+  const queues = await createQueues({ url: () => servers.broker.url, signal });
+  onExit('the publisher', queues.close);
+
+  const random = createRandom(seed);
+  const apiUrls = fleet.apis.map(({ url }) => url);
+  const children = Math.max(10, Math.round(events / CONVERSATIONS_PER_CHILD));
+  const generator = createGenerator({
+    conversations: createConversations({ run: `c${seed}`, children, random: random.fork('conversations') }),
+    random: random.fork('generator'),
+    apiUrls,
+    queues,
+    queue: QUEUE,
+    events,
+    rate,
+    signal,
+  });
+  const { ledger } = generator;
+  /** @type {Record<string, number>} */
+  const faultCounts = {};
+  const faults = createFaults({
+    random: random.fork('faults'),
+    servers,
+    fleet,
+    queue: QUEUE,
+    leastWorkers: Math.max(2, options.workers - 1),
+    onFault: (kind, what) => {
+      if (what === 'begins') faultCounts[kind] = (faultCounts[kind] ?? 0) + 1;
+      appendFileSync(join(folder.path, 'faults.log'), `${new Date().toISOString()} ${kind} ${what}\n`);
+    },
+    signal,
+  });
+
+  let phase = 'faults';
+  const progressTimer = setInterval(() => {
+    const faultCount = Object.values(faultCounts).reduce((sum, count) => sum + count, 0);
+    countRows(database).then(
+      ({ processed, pending, letters }) => tell(`${processed} processed, ${pending} pending, ${letters} dead letters`),
+      () => tell('the database is away'),
+    );
+    const tell = (/** @type {string} */ rows) =>
+      progress.note(
+        `${phase} ${Math.round((Date.now() - startedAt) / 1000)} s: ${ledger.posted} posts, ${ledger.accepted} of ${events} accepted, ${rows}, ${faultCount} faults`,
+      );
+  }, PROGRESS_MS);
+  onExit('the progress lines', async () => clearInterval(progressTimer));
+
+  progress.note(
+    `seed ${seed}: ${events} conversations of ${children} children at ${rate.toFixed(1)} a second${options.mutant ? `, mutant ${options.mutant}` : ''}`,
+  );
+  const faultsUntil = Date.now() + minutes * 60_000;
+  const generated = generator.run();
+  generated.catch((error) => running.abort(error));
+  await Promise.race([faults.run(() => Date.now() >= faultsUntil), aborted(signal)]);
+  phase = 'restoring';
+  await fleet.restore(signal);
+  phase = 'sending';
+  await generated;
+  phase = 'settling';
+  const waiting = () => queues.waiting(QUEUES);
+  const quiet = await untilQuiet({ ledger, database, waiting, limitMs: QUIET_LIMIT_MS, signal });
+
+  phase = 'comparing';
+  const { numbers, findings } = await compare({ ledger, database, apiUrls, logs: folder.path, signal });
+  await fleet.drainWorkers();
+  const leftInQueues = Object.entries((await waiting()) ?? { unknown: 1 }).filter(([, messages]) => messages > 0);
+  clearInterval(progressTimer);
+
+  const result = {
+    ...numbers,
+    crashes: fleet.crashes.length,
+    lateStops: fleet.lateStops.length,
+    unexpectedAnswers: ledger.unexpectedAnswers.length,
+    leftInQueues: leftInQueues.reduce((sum, [, messages]) => sum + messages, 0),
+    quiet,
+    posted: ledger.posted,
+    sent: ledger.sent,
+    faults: faultCounts,
+    seconds: Math.round((Date.now() - startedAt) / 1000),
+    seed,
+    ...(options.mutant ? { mutant: options.mutant } : {}),
+    ...(options.cluster ? { cluster: true } : {}),
+  };
+  summary = JSON.stringify(result);
+  clean = isClean(result);
+  if (!clean) {
+    const everything = { ...findings, crashes: fleet.crashes, lateStops: fleet.lateStops, leftInQueues };
+    writeFileSync(join(folder.path, 'findings.json'), JSON.stringify(everything, null, 1));
+    writeFileSync(join(folder.path, 'ledger.json'), JSON.stringify([...ledger.entries.values()]));
+    for (const [what, list] of Object.entries(everything)) {
+      if (list.length > 0)
+        progress.note(`${what} (${list.length}): ${JSON.stringify(list.slice(0, 3)).slice(0, 1_500)}`);
+    }
+  }
+  progress.note(clean ? 'nothing lost, nothing duplicated, every status as it must be' : 'NOT AS IT MUST BE');
+  return clean ? 0 : 1;
+}
+
+/** @param {Record<string, any>} result */
+function isClean(result) {
+  const zero = [
+    'lost',
+    'duplicated',
+    'statusMismatches',
+    'eventMismatches',
+    'crashes',
+    'lateStops',
+    'unexpectedAnswers',
+    'leftInQueues',
+  ];
+  return (
+    zero.every((name) => result[name] === 0) && result.deadLettered === result.expectedDeadLettered && result.quiet
+  );
+}
+
+/** @param {AbortSignal} signal @returns {Promise<never>} */
+function aborted(signal) {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/**
+ * Short waits, so that much happens in a minute.
+ * @param {import('../test/chaos/servers.mjs').Servers} servers @param {number} workers
+ * @returns {NodeJS.ProcessEnv}
+ */
+function serviceEnvironment(servers, workers) {
+  return {
+    PATH: process.env.PATH,
+    NODE_ENV: 'test',
+    HOST: '127.0.0.1',
+    LOG_FORMAT: 'json',
+    LOG_LEVEL: 'info',
+    DATABASE_URL: servers.database.url,
+    RABBITMQ_URL: servers.broker.url,
+    RABBITMQ_QUEUE: QUEUE,
+    RETRY_DELAYS: RETRY_DELAYS_MS.map((wait) => `${wait}ms`).join(','),
+    // The sweeper's grace time is twice this.
+    DATABASE_STATEMENT_TIMEOUT: '2s',
+    // Logins are slow while a busy machine brings everything back at once.
+    DATABASE_TIMEOUT: '4s',
+    DATABASE_POOL_SIZE: '10',
+    SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
+    MESSAGE_CONCURRENCY_PER_WORKER: '10',
+    RABBITMQ_CHANNELS: '2',
+    WORKER_REPLICAS: String(workers),
+  };
+}
+
+/** @param {string} dist @param {NodeJS.ProcessEnv} env @param {string} folder @param {AbortSignal} signal */
+async function createSchema(dist, env, folder, signal) {
+  const topics = join(folder, 'topics.csv');
+  writeFileSync(topics, ['agent_tag,topic_id', ...[...TOPICS].map(([tag, topic]) => `${tag},${topic}`), ''].join('\n'));
+  for (const args of [['database/migrate.js'], ['cli.js', 'topics', 'import', topics]]) {
+    const [script = '', ...rest] = args;
+    const { code, output } = await runProgram(process.execPath, [join(dist, script), ...rest], {
+      env,
+      signal,
+      timeoutMs: 60_000,
+    });
+    signal.throwIfAborted();
+    if (code !== 0) throw new Error(`\`node ${script}\` ended with code ${code}:\n${lastLines(output)}`);
+    await delay(0);
+  }
+}
+
+await runCommand(main);

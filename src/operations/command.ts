@@ -1,0 +1,70 @@
+/** What every command of the CLI has in common. */
+import { parseArgs } from 'node:util';
+import type { INestApplicationContext } from '@nestjs/common';
+
+/** The arguments are not as expected; the message says what was. */
+export class UsageError extends Error {}
+
+export interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  /** Writes its result to stdout and its progress to stderr. @returns the exit code, if it is not 0 */
+  run(app: INestApplicationContext, args: string[]): Promise<number | void>;
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>;
+
+export interface Arguments {
+  readonly values: Record<string, unknown>;
+  readonly positionals: string[];
+}
+
+/** @throws UsageError for an option that the command does not have, and for more than `mostPositionals` other arguments */
+export function parse(args: string[], options: Options, mostPositionals = 0): Arguments {
+  let parsed: Arguments;
+  try {
+    parsed = parseArgs({ args, options, strict: true, allowPositionals: true });
+  } catch (error) {
+    const names = Object.keys(options).map((name) => `--${name}`);
+    throw new UsageError(`${(error as Error).message.split('. ')[0]}; expected: ${names.join(', ')}`);
+  }
+  const tooMuch = parsed.positionals[mostPositionals];
+  if (tooMuch !== undefined) throw new UsageError(`expected no argument of this kind, got ${JSON.stringify(tooMuch)}`);
+  return parsed;
+}
+
+/** @throws UsageError */
+export function oneOf(name: string, value: unknown, allowed: readonly string[]): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && allowed.includes(value)) return value;
+  throw new UsageError(`${name}: expected one of ${allowed.join(', ')}, got ${JSON.stringify(value)}`);
+}
+
+/** The pause between two lines of progress, milliseconds: often enough to see that it lives. */
+const PROGRESS_INTERVAL = 1_000;
+
+/** Tells on stderr how far a command has come: now and then, and at its end. */
+export class Progress {
+  private readonly startedAt = performance.now();
+  private toldAt = this.startedAt;
+
+  update(tell: () => string): void {
+    const now = performance.now();
+    if (now - this.toldAt < PROGRESS_INTERVAL) return;
+    this.toldAt = now;
+    process.stderr.write(`${tell()}\n`);
+  }
+
+  end(line: string): void {
+    process.stderr.write(`${line}\n`);
+  }
+
+  /** Since the command began, with milliseconds. */
+  get seconds(): number {
+    return Math.round(performance.now() - this.startedAt) / 1000;
+  }
+}
