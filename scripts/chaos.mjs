@@ -222,6 +222,7 @@ async function main({ args, progress, signal: interrupted, onExit }) {
     ...numbers,
     crashes: fleet.crashes.length,
     lateStops: fleet.lateStops.length,
+    stuck: fleet.stuck.length,
     unexpectedAnswers: ledger.unexpectedAnswers.length,
     leftInQueues: leftInQueues.reduce((sum, [, messages]) => sum + messages, 0),
     quiet,
@@ -236,7 +237,13 @@ async function main({ args, progress, signal: interrupted, onExit }) {
   summary = JSON.stringify(result);
   clean = isClean(result);
   if (!clean) {
-    const everything = { ...findings, crashes: fleet.crashes, lateStops: fleet.lateStops, leftInQueues };
+    const everything = {
+      ...findings,
+      crashes: fleet.crashes,
+      lateStops: fleet.lateStops,
+      stuck: fleet.stuck,
+      leftInQueues,
+    };
     writeFileSync(join(folder.path, 'findings.json'), JSON.stringify(everything, null, 1));
     writeFileSync(join(folder.path, 'ledger.json'), JSON.stringify([...ledger.entries.values()]));
     for (const [what, list] of Object.entries(everything)) {
@@ -257,6 +264,7 @@ function isClean(result) {
     'eventMismatches',
     'crashes',
     'lateStops',
+    'stuck',
     'unexpectedAnswers',
     'leftInQueues',
   ];

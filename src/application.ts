@@ -1,7 +1,8 @@
 /** Builds and runs the Nest application; `main.ts` only reads the environment and handles signals. */
+import type { Socket } from 'node:net';
 import { Logger, VersioningType, VERSION_NEUTRAL } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module';
@@ -13,13 +14,14 @@ import { serveApiDocs } from './http/api-docs';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
 import { Deliveries } from './messaging/deliveries';
+import { RpcServer } from './messaging/rpc-server';
 import { prefetchPerChannel } from './messaging/rabbitmq-options';
 import { QuietStartLogger, createLogger } from './observability/logger';
 
-/** RPC requests answered at once by one api process. */
-const RPC_PREFETCH = 50;
-
 const logger = new Logger('Application');
+
+/** An id has 255 characters at most, each of which may be percent-encoded. */
+const LONGEST_PARAMETER = 3 * 255;
 
 /** Starts listening; the broker and the database are reached in the background. */
 export async function startApplication(environment: Environment): Promise<NestFastifyApplication> {
@@ -34,6 +36,8 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   const adapter = new FastifyAdapter({
     bodyLimit: environment.HTTP_BODY_LIMIT,
     forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: LONGEST_PARAMETER },
+    clientErrorHandler: refuseUnreadable,
     // Reached before any route: what cannot be parsed as HTTP or as a URL.
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
       void answer(reply, toProblem('BAD_REQUEST', 'Expected a well-formed URL.')),
@@ -47,22 +51,19 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
     serveApiDocs(app);
-    app.connectMicroservice<MicroserviceOptions>(
-      {
-        transport: Transport.RMQ,
-        options: {
-          urls: [environment.RABBITMQ_URL],
-          queue: environment.RABBITMQ_RPC_QUEUE,
-          queueOptions: { durable: true },
-          noAck: false,
-          prefetchCount: RPC_PREFETCH,
-          socketOptions: { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1 },
-        },
-      },
-      { inheritAppConfig: true },
-    );
+    app.connectMicroservice<MicroserviceOptions>({ strategy: new RpcServer(environment) }, { inheritAppConfig: true });
   }
   return app;
+}
+
+/** What is no HTTP at all reaches neither a route nor Fastify's own errors: it is answered on the bare connection. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const body = JSON.stringify(toProblem('BAD_REQUEST', 'Expected a well-formed HTTP request.'));
+  socket.end(
+    'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 /** Clients send `Content-Type: application/json` with no body, too, where a route needs none: that is no malformed JSON. */

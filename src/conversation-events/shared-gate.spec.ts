@@ -28,7 +28,7 @@ describe('a shared gate', () => {
       await Promise.resolve();
       order.push('alone ends');
     });
-    const after = gate.share(async () => void order.push('shared after'));
+    const after = gate.share(() => Promise.resolve(void order.push('shared after')));
     leave.fire();
     await Promise.all([sharing, alone, after]);
     expect(order).toEqual(['shared before', 'alone begins', 'alone ends', 'shared after']);

@@ -1,4 +1,4 @@
-import type { ClientConfig } from 'pg';
+import { Client, type ClientConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { readEnvironment, type Environment } from '../config/environment';
 import { MIGRATIONS, MIGRATIONS_TABLE } from './migrations';
@@ -15,6 +15,17 @@ export function clientOptions(environment: Environment): ClientConfig {
   };
 }
 
+/**
+ * A connection that breaks in the moment of its login has nobody who listens yet: pg's pool has let go of it, and TypeORM has not
+ * got hold of it. Without a listener the event ends the process; whoever works on the connection next sees it broken.
+ */
+export class GuardedClient extends Client {
+  constructor(config?: ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 /** TypeORM's options for this environment. */
 export function dataSourceOptions(environment: Environment): DataSourceOptions {
   return {
@@ -27,7 +38,7 @@ export function dataSourceOptions(environment: Environment): DataSourceOptions {
     applicationName: `friendship-service ${environment.APP_ROLE}`,
     installExtensions: false,
     logging: false,
-    extra: clientOptions(environment),
+    extra: { ...clientOptions(environment), Client: GuardedClient },
   };
 }
 

@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import { Catch, HttpException, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { HttpArgumentsHost } from '@nestjs/common/interfaces';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { throwError, type Observable } from 'rxjs';
 import { isDatabaseAway } from '../database/database-errors';
 import { CodedError, type ErrorCode } from '../errors/coded-error';
@@ -33,13 +35,18 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): Observable<never> | void {
     switch (host.getType<'http' | 'rpc' | 'rmq'>()) {
       case 'http':
-        return void answer(host.switchToHttp().getResponse<FastifyReply>(), this.problemOf(error));
+        return void this.answer(host.switchToHttp(), this.problemOf(error));
       case 'rpc':
         return throwError(() => this.problemOf(error));
       default:
         // A message's handler throws to keep its message unacknowledged; an answer from here would acknowledge, and lose it.
         throw error;
     }
+  }
+
+  private async answer(http: HttpArgumentsHost, problem: Problem): Promise<void> {
+    if (problem.code === 'BODY_TOO_LARGE') await readOn(http.getRequest<FastifyRequest>().raw);
+    answer(http.getResponse<FastifyReply>(), problem);
   }
 
   private problemOf(error: unknown): Problem {
@@ -58,6 +65,31 @@ export function answer(reply: FastifyReply, problem: Problem): FastifyReply {
   if (problem.status === 503) void reply.header('Retry-After', String(RETRY_AFTER_SECONDS));
   if (problem.status === 401) void reply.header('WWW-Authenticate', 'Bearer');
   return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** How much longer a caller may go on sending, milliseconds and bytes. */
+const READ_ON = { time: 5_000, bytes: 64 * 1024 * 1024 };
+
+/**
+ * Takes in and forgets what a caller is still sending. An answer before that would close the connection on it, and many clients
+ * would report a broken connection, and try again, instead of reading the answer.
+ */
+function readOn(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (request.readableEnded || request.destroyed) return resolve();
+    const timer = setTimeout(resolve, READ_ON.time);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > READ_ON.bytes) done();
+    });
+    request.once('end', done).once('close', done).once('error', done);
+    request.resume();
+  });
 }
 
 /** Errors of Nest and Fastify before a handler was reached: they keep a status and a fixed message, but no code. */

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { errorCode } from '../errors/describe';
+import { watchConnection } from './connection-watchdog';
 import { TopologyReport } from './topology-report';
 
 /** What is known of the live connection. `since` is when the state began. */
@@ -13,11 +14,13 @@ export interface BrokerState {
 
 /** Watches the one live connection to the broker; asking it costs nothing and opens nothing. */
 @Injectable()
-export class BrokerMonitor implements OnModuleInit {
+export class BrokerMonitor implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('RabbitMQ');
   private readonly events = new EventEmitter().setMaxListeners(0);
   private connection: BrokerState = { up: false, since: new Date(), reason: 'not reached yet' };
   private blockedReason: string | undefined;
+  private connections = 0;
+  private endWatch = () => {};
 
   constructor(
     private readonly amqp: AmqpConnection,
@@ -39,11 +42,21 @@ export class BrokerMonitor implements OnModuleInit {
       this.logger.log({ msg: 'the broker takes messages again' });
     });
     if (manager.isConnected()) this.become(true);
+    this.endWatch = watchConnection(manager, 'main');
+  }
+
+  onModuleDestroy(): void {
+    this.endWatch();
   }
 
   get state(): BrokerState {
     const { problem } = this.topology;
     return problem === undefined ? this.connection : { ...this.connection, up: false, reason: problem };
+  }
+
+  /** Names the present connection: another one has another number, and knows nothing of its deliveries. */
+  get connectionNumber(): number {
+    return this.connections;
   }
 
   get blocked(): boolean {
@@ -57,6 +70,7 @@ export class BrokerMonitor implements OnModuleInit {
 
   private become(up: boolean, reason?: string): void {
     const changed = this.connection.up !== up;
+    if (changed) this.connections++;
     if (!changed && this.connection.reason === reason) return;
     this.connection = { up, since: changed ? new Date() : this.connection.since, reason };
     this.blockedReason = undefined;

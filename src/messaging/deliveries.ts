@@ -1,11 +1,20 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Inject, Injectable, Logger, type BeforeApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
 import { deadLetterMessage, retryMessage } from './forwarding';
 import { toIncomingMessage, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
+import { BrokerMonitor } from './broker-monitor';
 import { Publisher, PublishError, type OutgoingMessage } from './publisher';
 import { TOPOLOGY } from './tokens';
 import type { Topology } from './topology';
@@ -39,7 +48,7 @@ export interface DeliveryCounts {
 
 /** Carries every delivery from its handler's outcome to its end, and drains what is in flight at shutdown. */
 @Injectable()
-export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
+export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
   readonly counts: DeliveryCounts = { delivered: 0, acked: 0, retried: 0, deferred: 0, deadLettered: 0, handedBack: 0 };
   private readonly logger = new Logger('Deliveries');
   private readonly inFlight = new Set<Promise<void>>();
@@ -52,6 +61,7 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
     @Inject(ENVIRONMENT) private readonly environment: Environment,
     @Inject(TOPOLOGY) private readonly topology: Topology,
     private readonly publisher: Publisher,
+    private readonly broker: BrokerMonitor,
   ) {}
 
   /** Messages that were delivered and have no outcome yet. */
@@ -70,14 +80,21 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
     whenHeldTooLong: 'set aside' | 'hand back' = 'set aside',
   ): Promise<void> {
     this.counts.delivered++;
-    const settling = this.run(toIncomingMessage(raw), handler, whenHeldTooLong).catch((error: unknown) => {
-      this.counts.handedBack++;
-      if (!(error instanceof HandedBack)) this.logger.error({ msg: 'unexpected error', error: describeError(error) });
-      throw error;
-    });
+    const settling = this.run(toIncomingMessage(raw, this.broker.connectionNumber), handler, whenHeldTooLong).catch(
+      (error: unknown) => {
+        this.counts.handedBack++;
+        if (!(error instanceof HandedBack)) this.logger.error({ msg: 'unexpected error', error: describeError(error) });
+        throw error;
+      },
+    );
     const tracked = settling.catch(() => undefined).finally(() => this.inFlight.delete(tracked));
     this.inFlight.add(tracked);
     return settling;
+  }
+
+  onModuleInit(): void {
+    // Every message in flight listens to these.
+    setMaxListeners(0, this.draining.signal, this.deadline.signal);
   }
 
   onModuleDestroy(): void {
@@ -120,11 +137,11 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
         this.counts.acked++;
         return;
       case 'retry':
-        await this.forward(retryMessage(this.topology, message, outcome));
+        await this.forward(message, retryMessage(this.topology, message, outcome));
         this.counts.retried++;
         return;
       case 'deadLetter':
-        await this.forward(deadLetterMessage(this.topology, message, outcome));
+        await this.forward(message, deadLetterMessage(this.topology, message, outcome));
         this.counts.deadLettered++;
         return;
       default:
@@ -144,23 +161,22 @@ export class Deliveries implements OnModuleDestroy, BeforeApplicationShutdown {
   /** To the first retry queue with its attempts unchanged, so that nothing is spent and nobody spins on it. */
   private async setAside(message: IncomingMessage): Promise<void> {
     const [first] = this.topology.retryQueues;
-    await this.forward({
-      ...retryMessage(this.topology, message, { afterMs: first.delayMs, attempts: message.attempts }),
-    });
+    const retry = { afterMs: first.delayMs, attempts: message.attempts };
+    await this.forward(message, retryMessage(this.topology, message, retry));
     this.counts.retried++;
   }
 
   /** Publishes until it is confirmed; the message is acknowledged only then. */
-  private async forward(outgoing: OutgoingMessage): Promise<void> {
+  private async forward(message: IncomingMessage, outgoing: OutgoingMessage): Promise<void> {
     for (;;) {
       try {
         return await this.untilDeadline(this.publisher.publish(outgoing, FORWARD_TIMEOUT));
       } catch (error) {
         if (!(error instanceof PublishError)) throw error;
-        // Without a connection there is nothing to acknowledge on either: the broker delivers the message again.
-        if (error.code === 'BROKER_DISCONNECTED') throw new HandedBack();
         this.logger.warn({ msg: 'could not forward a message yet', code: error.code, to: outgoing.routingKey });
         await this.untilDeadline(delay(FORWARD_PAUSE, undefined, { ref: false }));
+        // Where the delivery's connection is gone there is nothing to acknowledge on: the broker delivers the message again.
+        if (this.broker.connectionNumber !== message.connection) throw new HandedBack();
       }
     }
   }

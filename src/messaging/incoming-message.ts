@@ -30,11 +30,13 @@ export interface IncomingMessage {
   readonly suspect: boolean;
   readonly exchange: string;
   readonly routingKey: string;
+  /** The connection it came over; see `BrokerMonitor.connectionNumber`. */
+  readonly connection: number;
   /** `performance.now()` of the delivery. */
   readonly receivedAt: number;
 }
 
-export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
+export function toIncomingMessage(raw: ConsumeMessage, connection = 0): IncomingMessage {
   const headers = (raw.properties.headers ?? {}) as Record<string, unknown>;
   const messageId: unknown = raw.properties.messageId;
   const deliveryCount = wholeNumber(headers['x-delivery-count']);
@@ -47,6 +49,7 @@ export function toIncomingMessage(raw: ConsumeMessage): IncomingMessage {
     suspect: deliveryCount > 0 || raw.fields.redelivered || headers[HEADERS.swept] === true,
     exchange: textHeader(headers, HEADERS.originalExchange) ?? recordable(raw.fields.exchange),
     routingKey: textHeader(headers, HEADERS.originalRoutingKey) ?? recordable(raw.fields.routingKey),
+    connection,
     receivedAt: performance.now(),
   };
 }

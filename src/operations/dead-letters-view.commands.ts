@@ -77,7 +77,7 @@ async function show(app: INestApplicationContext, args: string[]): Promise<void>
 }
 
 function printEntry({ body, ...entry }: DeadLetterEntry, outline: readonly string[]): void {
-  const fields: Record<string, unknown> = { ...entry, bytes: body?.length ?? 0 };
+  const fields: Record<string, string | number | boolean | Date | null> = { ...entry, bytes: body?.length ?? 0 };
   for (const [name, value] of Object.entries(fields)) {
     const text =
       value instanceof Date ? value.toISOString() : typeof value === 'string' ? quote(value) : String(value ?? '-');

@@ -13,7 +13,7 @@ import { Link } from './link.mjs';
 export const SHUTDOWN_TIMEOUT_MS = 10_000;
 const STOP_LIMIT_MS = SHUTDOWN_TIMEOUT_MS + 7_000;
 
-const READY_TIMEOUT_MS = 90_000;
+const READY_TIMEOUT_MS = 60_000;
 
 /**
  * @typedef {object} FleetOptions
@@ -140,22 +140,31 @@ export class Slot {
   }
 
   async ready(/** @type {AbortSignal} */ signal) {
-    const ready = await poll(async () => (this.listening && (await this.#answersReady())) || undefined, {
+    let last = 'no answer';
+    const check = async () => {
+      if (!this.listening) return undefined;
+      last = await this.#readiness();
+      return /^{"status":"ok"/.test(last) || undefined;
+    };
+    const ready = await poll(check, {
       timeoutMs: READY_TIMEOUT_MS,
+      everyMs: 250,
       signal,
     });
     if (!ready)
       throw new Error(
-        `${this.name}: expected it to be ready within ${READY_TIMEOUT_MS / 1000} s. Its log (${this.log}) ends with:\n${lastLinesOf(this.log)}`,
+        `${this.name}: expected it to be ready within ${READY_TIMEOUT_MS / 1000} s, got ${last.slice(0, 600)}. Its log (${this.log}) ends with:\n${lastLinesOf(this.log)}`,
       );
   }
 
-  async #answersReady() {
+  async #readiness() {
     const url =
       this.role === 'api' ? this.url : /"msg":"listening","url":"([^"]+)"/.exec(readFileSync(this.log, 'latin1'))?.[1];
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
-    const body = answer?.ok ? /** @type {{ status?: string }} */ (await answer.json()) : {};
-    return body.status === 'ok';
+    try {
+      return await (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) })).text();
+    } catch (error) {
+      return String(error);
+    }
   }
 
   /** @param {import('node:child_process').ChildProcess} child @param {string} how */
@@ -173,6 +182,8 @@ export async function createFleet(options) {
   const crashes = [];
   /** @type {Incident[]} */
   const lateStops = [];
+  /** @type {Incident[]} */
+  const stuck = [];
   const slot = async (/** @type {'api' | 'worker'} */ role, /** @type {number} */ number) => {
     const database = await new Link(() => options.database.port).listen();
     const broker = await new Link(() => options.broker.port).listen();
@@ -191,6 +202,8 @@ export async function createFleet(options) {
     slots,
     crashes,
     lateStops,
+    /** Not ready long after the last fault. */
+    stuck,
     start: async (/** @type {AbortSignal} */ signal) => {
       const first = [...apis, ...workers.slice(0, options.workers)];
       for (const one of first) one.start();
@@ -201,7 +214,17 @@ export async function createFleet(options) {
       for (const { database, broker } of slots) for (const link of [database, broker]) link.heal();
       const running = workers.filter(({ wanted }) => wanted);
       for (const one of workers) if (!one.wanted && running.length < options.workers) (one.start(), running.push(one));
-      for (const one of [...apis, ...running]) await one.ready(signal);
+      for (const one of [...apis, ...running]) {
+        try {
+          await one.ready(signal);
+        } catch (error) {
+          signal.throwIfAborted();
+          stuck.push({ process: one.name, how: /** @type {Error} */ (error).message, log: one.log });
+          options.note(`${one.name} did not come back; another takes its place. Its log: ${one.log}`);
+          await one.kill();
+          one.start();
+        }
+      }
     },
     /** SIGTERM to the workers: what they leave behind shows in the queues. */
     drainWorkers: () => Promise.all(workers.filter(({ wanted }) => wanted).map((one) => one.stop())),

@@ -18,6 +18,11 @@ interface Oracle {
 const oracle = require('./oracle.cjs') as Oracle;
 const vectors = JSON.parse(readFileSync(join(__dirname, '..', 'vectors', 'scoring.json'), 'utf8'));
 
+interface Vector {
+  readonly name: string;
+  readonly expected: { speakers: string; total_turns: number; friendship_score_change: number };
+}
+
 /** A log with this many turns. */
 const logOf = (turns: number) =>
   Array.from({ length: turns }, () => [
@@ -26,9 +31,9 @@ const logOf = (turns: number) =>
   ]).flat();
 
 describe('the oracle of the chaos test agrees with the vectors', () => {
-  it.each(vectors.conversations.map((vector: { name: string }) => [vector.name, vector]))(
+  it.each((vectors.conversations as Vector[]).map((vector) => [vector.name, vector] as const))(
     'on a conversation: %s',
-    (_name, vector: Record<string, never>) => {
+    (_name: string, vector: Vector) => {
       const { speakers, total_turns, friendship_score_change } = vector.expected;
       expect(oracle.speakersOf(vector)).toBe(speakers);
       expect(oracle.turnsIn(speakers)).toBe(total_turns);

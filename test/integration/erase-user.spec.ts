@@ -26,7 +26,7 @@ describe('erasing a child', () => {
     await namespace.remove();
   });
 
-  function cli(args: string[], variables: Record<string, string> = namespace.variables as Record<string, string>) {
+  function cli(args: string[], variables: Record<string, string> = namespace.variables) {
     return new Promise<{ code: number; out: string; err: string }>((resolve) => {
       const child = execFile(
         process.execPath,

@@ -1,0 +1,72 @@
+import { Logger } from '@nestjs/common';
+import { ServerRMQ, type RmqContext } from '@nestjs/microservices';
+import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import type { ConfirmChannel, Message } from 'amqplib';
+import type { Environment } from '../config/environment';
+import { describeError, errorCode } from '../errors/describe';
+import { watchConnection } from './connection-watchdog';
+
+/** RPC requests answered at once by one api process. */
+const RPC_PREFETCH = 50;
+
+/**
+ * Nest's RabbitMQ transport, which survives a channel that cannot be set up (the node of a classic queue is down, for example):
+ * Nest leaves the channel's error event to nobody, and such an event ends the process. The next connection tries again.
+ */
+export class RpcServer extends ServerRMQ {
+  private readonly log = new Logger('Rpc');
+  private endWatch = () => {};
+
+  constructor(environment: Environment) {
+    super({
+      urls: [environment.RABBITMQ_URL],
+      queue: environment.RABBITMQ_RPC_QUEUE,
+      queueOptions: { durable: true },
+      noAck: false,
+      prefetchCount: RPC_PREFETCH,
+      socketOptions: { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1 },
+    });
+    // Nest leaves the acknowledgement to somebody; without it, no request is delivered any more once the prefetch is used up.
+    this.setOnProcessingStartHook((_transport, context, done) => {
+      const answering = done().finally(() => acknowledge(context as RmqContext));
+      answering.catch((error: unknown) => this.log.error({ msg: 'unexpected error', error: describeError(error) }));
+    });
+  }
+
+  /** Nest does not wait for its consume: if the channel closes meanwhile, nobody hears of it, which ends the process as well. */
+  override setupChannel(channel: ConfirmChannel, callback: () => void): Promise<void> {
+    const consume = channel.consume.bind(channel);
+    channel.consume = (...args) => {
+      const consuming = consume(...args);
+      consuming.catch(() => undefined);
+      return consuming;
+    };
+    return super.setupChannel(channel, callback);
+  }
+
+  override close(): Promise<void> {
+    this.endWatch();
+    return super.close();
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- Nest's own signature
+  override createClient<T>(): T {
+    const connection = super.createClient<AmqpConnectionManager>();
+    const createChannel = connection.createChannel.bind(connection);
+    connection.createChannel = (options) => {
+      const channel = createChannel(options);
+      channel.on('error', (error) => this.log.warn({ msg: 'channel not set up', code: errorCode(error) }));
+      return channel;
+    };
+    this.endWatch = watchConnection(connection, 'rpc');
+    return connection as T;
+  }
+}
+
+function acknowledge(context: RmqContext): void {
+  try {
+    (context.getChannelRef() as ConfirmChannel).ack(context.getMessage() as Message);
+  } catch {
+    // The channel is gone, and the request with it: its caller asks again.
+  }
+}
