@@ -1,22 +1,30 @@
 # The service as one image for both roles: APP_ROLE=api or APP_ROLE=worker.
 ARG NODE_IMAGE=node:22-bookworm-slim
+# What it runs on: the same release of Debian, and of Node only the program; npm, yarn and headers stay behind.
+ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --include=dev --no-audit --no-fund
+RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ./
 COPY src ./src
 RUN npm run build
-# What is left is what runs: no compiler, no test tools.
-RUN npm prune --omit=dev --no-audit --no-fund
 
-FROM ${NODE_IMAGE}
+# What runs: no compiler, no test tools; and of the packages, no types, sources or source maps.
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+ && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
+
+FROM ${RUNTIME_IMAGE}
 ENV NODE_ENV=production \
     PORT=3000
 WORKDIR /app
+COPY --from=build /usr/local/bin/node /usr/local/bin/node
+COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/package.json ./
-COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 # A number, so that an orchestrator can see that it is not root. No such user needs to exist.
 USER 10001:10001

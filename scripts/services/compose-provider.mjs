@@ -61,29 +61,34 @@ export const composeProvider = {
     ).every(Boolean);
   },
 
-  async stop({ ports }) {
-    const down = await compose(['down', '--remove-orphans'], { ports, timeoutMs: START_TIMEOUT_MS });
-    if (down.code !== 0)
-      throw new Error(
-        `\`docker compose down\` of project ${PROJECT} ended with code ${down.code}:\n${lastLines(down.output, 8)}`,
-      );
-  },
+  stop: ({ ports }) => down(['--remove-orphans'], ports),
 
   async wipe() {
-    if ((await engineIsMissing()) === undefined) await compose(['down', '--volumes'], { timeoutMs: START_TIMEOUT_MS });
+    // An engine that is slow is waited for here: it may hold data, and "deleted" must be true.
+    if ((await engineIsMissing(START_TIMEOUT_MS)) === undefined) await down(['--remove-orphans', '--volumes']);
   },
 };
 
 /** @returns {Promise<string | undefined>} why not */
-async function engineIsMissing() {
+async function engineIsMissing(timeoutMs = ENGINE_TIMEOUT_MS) {
   if (!isOnPath('docker')) return 'no docker command found';
-  const [info, version] = await Promise.all([
-    run('docker', ['info', '--format', '{{.ServerVersion}}'], { timeoutMs: ENGINE_TIMEOUT_MS }),
-    run('docker', ['compose', 'version'], { timeoutMs: ENGINE_TIMEOUT_MS }),
+  const [engine, plugin] = await Promise.all([
+    run('docker', ['version', '--format', '{{.Server.Version}}'], { timeoutMs }),
+    run('docker', ['compose', 'version'], { timeoutMs }),
   ]);
-  if (info.code === 124) return `the Docker engine did not answer within ${ENGINE_TIMEOUT_MS / 1000} s`;
-  if (info.code !== 0 || info.stdout.trim() === '') return 'no Docker engine answers';
-  return version.code === 0 ? undefined : 'Docker has no compose plugin';
+  if (engine.code === 124) return `the Docker engine did not answer within ${timeoutMs / 1000} s`;
+  if (engine.code !== 0 || engine.stdout.trim() === '') return 'no Docker engine answers';
+  return plugin.code === 0 ? undefined : 'Docker has no compose plugin';
+}
+
+/**
+ * @param {string[]} flags
+ * @param {{ postgres: number, amqp: number }} [ports]
+ */
+async function down(flags, ports) {
+  const { code, output } = await compose(['down', ...flags], { ports, timeoutMs: START_TIMEOUT_MS });
+  if (code !== 0)
+    throw new Error(`\`docker compose down\` of project ${PROJECT} ended with code ${code}:\n${lastLines(output, 8)}`);
 }
 
 /**
