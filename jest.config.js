@@ -33,7 +33,10 @@ module.exports = {
   // Only the global value counts; unit tests are nowhere near it.
   testTimeout: 40_000,
   projects: [
-    { ...project, displayName: 'unit', roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos'],
+    {
+      ...project,
+      displayName: 'unit',
+      roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos'],
       testMatch: ['**/*.spec.ts'],
     },
     {
