@@ -2,6 +2,10 @@ import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common'
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { Consumers } from '../messaging/consumers';
+import { Deliveries } from '../messaging/deliveries';
+
+/** How long messages that were held may take before others are taken in beside them, milliseconds. */
+const LONGEST_WAIT = 5_000;
 
 /** Messages are consumed only while the database can take their results. */
 @Injectable()
@@ -10,6 +14,7 @@ export class ConsumptionGate implements OnApplicationBootstrap {
     @Inject(ENVIRONMENT) private readonly environment: Environment,
     private readonly database: DatabaseMonitor,
     private readonly consumers: Consumers,
+    private readonly deliveries: Deliveries,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -19,6 +24,10 @@ export class ConsumptionGate implements OnApplicationBootstrap {
   }
 
   private open(up: boolean): void {
-    void (up ? this.consumers.resume() : this.consumers.pause('the database is away'));
+    if (!up) return void this.consumers.pause('the database is away');
+    // What is held goes on first: a new consumer has a prefetch of its own, and would double what is in flight.
+    void this.deliveries.whenIdle(LONGEST_WAIT).then(() => {
+      if (this.database.state.up) void this.consumers.resume();
+    });
   }
 }

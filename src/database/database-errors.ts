@@ -31,6 +31,14 @@ const AWAY_SYSTEM_CODES = new Set([
 const AWAY_MESSAGE =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Driver not Connected|Query runner already released|Cannot use a pool after calling end/i;
 
+/**
+ * True when every connection of the pool was busy for too long. The same work may succeed later, so it counts as "away" for the
+ * message; but it says nothing about the database, so nobody else needs to stop.
+ */
+export function isPoolTimeout(error: unknown): boolean {
+  return error instanceof Error && /timeout exceeded when trying to connect/i.test(error.message);
+}
+
 /** True when the database is away (or read-only), so that the same work may succeed unchanged when it is back. */
 export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof DatabaseNotReady) return true;

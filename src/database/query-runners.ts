@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { DatabaseMonitor } from './database-monitor';
-import { DatabaseNotReady, isDatabaseAway } from './database-errors';
+import { DatabaseNotReady, isDatabaseAway, isPoolTimeout } from './database-errors';
 
 /**
  * Lends query runners, one for each scope of work, and takes them back whatever happens.
@@ -27,7 +27,7 @@ export class QueryRunners {
     try {
       return await work(runner);
     } catch (error) {
-      if (isDatabaseAway(error)) {
+      if (isDatabaseAway(error) && !isPoolTimeout(error)) {
         broken = error as Error;
         this.monitor.reportAway(error);
       }

@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { ForbiddenException, NotFoundException, type ArgumentsHost } from '@nestjs/common';
 import { CodedError } from '../errors/coded-error';
 import { ProblemFilter } from './problem.filter';
 
 /** What a caller is answered when a handler throws this. */
-function answerTo(error: unknown) {
+async function answerTo(error: unknown) {
   const sent = { status: 0, type: '', headers: {} as Record<string, string>, body: '' };
   const reply = {
     status: (status: number) => ((sent.status = status), reply),
@@ -15,17 +16,19 @@ function answerTo(error: unknown) {
   Object.assign(filter, { logger: { error: () => undefined } });
   filter.catch(error, {
     getType: () => 'http',
-    switchToHttp: () => ({ getResponse: () => reply }),
+    switchToHttp: () => ({ getRequest: () => ({ raw: { readableEnded: true } }), getResponse: () => reply }),
   } as unknown as ArgumentsHost);
+  // An answer to a large body waits for the rest of it, which is there in this case.
+  await setImmediate();
   return { ...sent, problem: JSON.parse(sent.body) as Record<string, unknown> };
 }
 
 const withStatus = (statusCode: number, message = 'I like whales') => Object.assign(new Error(message), { statusCode });
 
 describe('the answer to an error', () => {
-  it('is a problem as of RFC 9457, with the fields that are not as expected', () => {
+  it('is a problem as of RFC 9457, with the fields that are not as expected', async () => {
     const fields = [{ field: 'user_id', expected: '3 to 255 visible ASCII characters', got: 'nothing' }];
-    const { status, type, problem } = answerTo(
+    const { status, type, problem } = await answerTo(
       new CodedError('VALIDATION_FAILED', '1 field(s) are not as expected.', fields),
     );
     expect({ status, type }).toEqual({ status: 422, type: 'application/problem+json' });
@@ -51,18 +54,20 @@ describe('the answer to an error', () => {
     ['a bug', new TypeError('whales'), 500, 'INTERNAL_ERROR'],
     ['a thrown text', 'whales', 500, 'INTERNAL_ERROR'],
     ['nothing at all', undefined, 500, 'INTERNAL_ERROR'],
-  ])('to %s quotes nothing that a parser or a driver said', (_about, error, status, code) => {
-    const answer = answerTo(error);
+  ])('to %s quotes nothing that a parser or a driver said', async (_about, error, status, code) => {
+    const answer = await answerTo(error);
     expect({ status: answer.status, code: answer.problem.code }).toEqual({ status, code });
     expect(answer.body).not.toContain('whales');
   });
 
-  it('tells when to try again while the database is away', () => {
-    const { headers } = answerTo(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
+  it('tells when to try again while the database is away', async () => {
+    const { headers } = await answerTo(Object.assign(new Error('x'), { code: 'ECONNREFUSED' }));
     expect(Number(headers['Retry-After'])).toBeGreaterThan(0);
   });
 
-  it('names the scheme to a caller without a key', () => {
-    expect(answerTo(new CodedError('UNAUTHORIZED', 'Send a key.')).headers).toEqual({ 'WWW-Authenticate': 'Bearer' });
+  it('names the scheme to a caller without a key', async () => {
+    expect((await answerTo(new CodedError('UNAUTHORIZED', 'Send a key.'))).headers).toEqual({
+      'WWW-Authenticate': 'Bearer',
+    });
   });
 });

@@ -69,6 +69,12 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     return this.inFlight.size;
   }
 
+  /** Resolves when nothing is in flight, or after `limit` milliseconds. */
+  async whenIdle(limit: number): Promise<void> {
+    const late = delay(limit, undefined, { ref: false });
+    await Promise.race([Promise.all(this.inFlight), late]);
+  }
+
   /**
    * Runs `handler` until it gives an outcome, and carries that out. Returning means: acknowledge.
    * @param whenHeldTooLong what to do with a deferred message after ten minutes, or at shutdown

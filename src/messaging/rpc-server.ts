@@ -11,7 +11,8 @@ const RPC_PREFETCH = 50;
 
 /**
  * Nest's RabbitMQ transport, which survives a channel that cannot be set up (the node of a classic queue is down, for example):
- * Nest leaves the channel's error event to nobody, and such an event ends the process. The next connection tries again.
+ * Nest leaves the channel's error event, and the promises of consuming and answering, to nobody, and each of them would end the
+ * process. The next connection tries again, and a caller without an answer asks again.
  */
 export class RpcServer extends ServerRMQ {
   private readonly log = new Logger('Rpc');
@@ -33,7 +34,6 @@ export class RpcServer extends ServerRMQ {
     });
   }
 
-  /** Nest does not wait for its consume: if the channel closes meanwhile, nobody hears of it, which ends the process as well. */
   override setupChannel(channel: ConfirmChannel, callback: () => void): Promise<void> {
     const consume = channel.consume.bind(channel);
     channel.consume = (...args) => {
@@ -56,6 +56,14 @@ export class RpcServer extends ServerRMQ {
     connection.createChannel = (options) => {
       const channel = createChannel(options);
       channel.on('error', (error) => this.log.warn({ msg: 'channel not set up', code: errorCode(error) }));
+      const sendToQueue = channel.sendToQueue.bind(channel);
+      channel.sendToQueue = (...args) => {
+        const sending = sendToQueue(...args);
+        sending.catch((error: unknown) =>
+          this.log.debug({ msg: 'an answer was not confirmed', code: errorCode(error) }),
+        );
+        return sending;
+      };
       return channel;
     };
     this.endWatch = watchConnection(connection, 'rpc');
