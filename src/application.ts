@@ -20,6 +20,9 @@ import { QuietStartLogger, createLogger } from './observability/logger';
 
 const logger = new Logger('Application');
 
+/** How often to close connections that have become idle while the process stops, milliseconds. */
+const IDLE_CHECK = 50;
+
 /** An id has 255 characters at most, each of which may be percent-encoded. */
 const LONGEST_PARAMETER = 3 * 255;
 
@@ -36,6 +39,8 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   const adapter = new FastifyAdapter({
     bodyLimit: environment.HTTP_BODY_LIMIT,
     forceCloseConnections: 'idle',
+    // While it closes, what still comes over an open connection is answered as ever, not with a 503 of Fastify's own.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: LONGEST_PARAMETER },
     clientErrorHandler: refuseUnreadable,
     // Reached before any route: what cannot be parsed as HTTP or as a URL.
@@ -90,7 +95,11 @@ export async function stopApplication(app: NestFastifyApplication, reason: strin
   logger.log({ msg: 'stopping', reason });
   const deliveries = app.get(Deliveries);
   const processing = app.get(ProcessingLog, { strict: false });
+  // Only what is idle at the moment of closing is closed by itself; a kept-alive connection that is idle later would never end.
+  const server = app.getHttpServer();
+  const closing = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
   await app.close().catch((error: unknown) => logger.error({ msg: 'closing failed', code: errorCode(error) }));
+  clearInterval(closing);
   logger.log({
     msg: 'stopped',
     reason,

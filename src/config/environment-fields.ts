@@ -84,6 +84,8 @@ export function url(...schemes: string[]): Parser<string> {
     expected: `a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
     parse(raw) {
       const parsed = new URL(raw);
+      // A stray % is accepted here and refused by whoever connects.
+      decodeURIComponent(parsed.username + parsed.password + parsed.pathname);
       return schemes.includes(parsed.protocol.slice(0, -1)) && parsed.hostname !== '' ? raw : reject();
     },
   };

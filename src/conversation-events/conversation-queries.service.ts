@@ -11,6 +11,9 @@ import { toEventSummary, toEventView, type EventSummary, type EventView } from '
 export const DEFAULT_PAGE = 50;
 export const LARGEST_PAGE = 200;
 
+/** A misspelt filter must not answer with everybody's conversations. */
+const PARAMETERS: ReadonlySet<string> = new Set(['user_id', 'status', 'cursor', 'limit']);
+
 export interface EventPage {
   readonly items: readonly EventSummary[];
   /** Pass it as `cursor` for the next page; null on the last one. */
@@ -48,6 +51,10 @@ export class ConversationQueriesService {
       if (value === undefined) problems.push({ field, expected, got: describeValue(given) });
       return value;
     };
+    const others = Object.keys(query).filter((name) => !PARAMETERS.has(name)).length;
+    if (others > 0) {
+      problems.push({ field: '', expected: `only ${[...PARAMETERS].join(', ')}`, got: `${others} other parameter(s)` });
+    }
     const user_id = check('user_id', '3 to 255 visible ASCII characters', (text) =>
       IDENTIFIER.test(text) ? text : undefined,
     );

@@ -27,6 +27,14 @@ const BACKOFF = { first: 60, last: 3_600 };
 const PASSED = `(coalesce($1::timestamptz, now()) - make_interval(secs => $2))`;
 
 /**
+ * The time up to which every event is stored for all to see: nothing that began before it is still on its way in, whatever time-outs
+ * other processes have. No insert runs for longer than DATABASE_STATEMENT_TIMEOUT may be, so older transactions are others' business.
+ */
+const STORED = `coalesce((SELECT min(xact_start) FROM pg_stat_activity
+                           WHERE datname = current_database() AND pid <> pg_backend_pid()
+                             AND xact_start > now() - interval '11 minutes'), 'infinity')`;
+
+/**
  * Marks the events that the queue has passed and that nobody settled, in the order of their acceptance, and remembers how far
  * it came. One replica at a time does it: the others find the position locked and leave.
  */
@@ -37,7 +45,7 @@ const MARK_PASSED: Statement = {
          ), step AS MATERIALIZED (
            SELECT max(accepted_at) AS until, count(*) AS rows
              FROM (SELECT accepted_at FROM conversation_events
-                    WHERE accepted_at > (SELECT reached FROM position) AND accepted_at <= ${PASSED}
+                    WHERE accepted_at > (SELECT reached FROM position) AND accepted_at <= least(${PASSED}, ${STORED})
                     ORDER BY accepted_at LIMIT ${ROWS_PER_STEP}) AS next
          ), marked AS (
            UPDATE conversation_events SET publish_due_at = '-infinity'
@@ -77,7 +85,7 @@ const PUT_BACK: Statement = {
 /** The sweeper's SQL. */
 @Injectable()
 export class SweeperRepository {
-  /** Longer than any insert can take, so that no event appears behind the position; covers clocks that differ, too. Seconds. */
+  /** For clocks that differ, and for messages that overtake each other. Seconds. */
   private readonly graceSeconds: number;
 
   constructor(

@@ -39,8 +39,9 @@ export class Publisher implements OnModuleInit {
   private readonly logger = new Logger('Publisher');
   private channel: ConfirmChannel | undefined;
   private readonly unconfirmed = new Set<(failure: PublishFailure) => void>();
-  /** How many messages with this id came back as unroutable; a return always arrives before its confirm. */
-  private readonly returned = new Map<string, number>();
+  /** Publishes that came back as unroutable, by their number; a return always arrives before its confirm. */
+  private readonly returned = new Set<string>();
+  private publishes = 0;
 
   constructor(
     private readonly amqp: AmqpConnection,
@@ -84,8 +85,9 @@ export class Publisher implements OnModuleInit {
       };
       const timer = setTimeout(() => settle('PUBLISH_TIMEOUT'), timeLimit);
       this.unconfirmed.add(settle);
+      const number = String(++this.publishes);
       const onConfirm = (error: unknown) => {
-        if (this.wasReturned(message.messageId)) settle('UNROUTABLE');
+        if (this.returned.delete(number)) settle('UNROUTABLE');
         else settle(error ? 'REJECTED_BY_BROKER' : undefined);
       };
       try {
@@ -98,6 +100,7 @@ export class Publisher implements OnModuleInit {
             mandatory: true,
             contentType: 'application/json',
             messageId: message.messageId,
+            correlationId: number,
             timestamp: Math.floor(Date.now() / 1000),
             headers: message.headers,
           },
@@ -119,10 +122,7 @@ export class Publisher implements OnModuleInit {
   }
 
   private async setUp(channel: ConfirmChannel): Promise<void> {
-    channel.on('return', (message: Message) => {
-      const id = String(message.properties.messageId);
-      this.returned.set(id, (this.returned.get(id) ?? 0) + 1);
-    });
+    channel.on('return', (message: Message) => this.returned.add(String(message.properties.correlationId)));
     channel.on('close', () => {
       if (this.channel === channel) this.lose();
     });
@@ -159,14 +159,5 @@ export class Publisher implements OnModuleInit {
     this.channel = undefined;
     this.returned.clear();
     for (const settle of [...this.unconfirmed]) settle('BROKER_DISCONNECTED');
-  }
-
-  private wasReturned(messageId: string | undefined): boolean {
-    const id = String(messageId);
-    const count = this.returned.get(id);
-    if (count === undefined) return false;
-    if (count === 1) this.returned.delete(id);
-    else this.returned.set(id, count - 1);
-    return true;
   }
 }
