@@ -163,7 +163,8 @@ export const FIELDS = {
   },
   WORKER_REPLICAS: {
     group: 'Concurrency',
-    description: 'W: worker processes, where known. Docker Compose starts this many; a worker that is told only reports it.',
+    description:
+      'W: worker processes, where known. Docker Compose starts this many; a worker that is told only reports it.',
     parser: integer(1, 10_000),
   },
   RETRY_DELAYS: {
