@@ -22,6 +22,7 @@ async function main(args: string[]): Promise<void> {
   const { command, rest } = findCommand(args);
   if (!command)
     throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);
+  if ('standalone' in command) return void (process.exitCode = (await command.run(rest)) ?? 0);
   // No API key is needed to work on the database.
   const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
   const app = await NestFactory.createApplicationContext(OperationsModule.for(environment), { logger: false });

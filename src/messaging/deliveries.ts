@@ -20,7 +20,7 @@ import { TOPOLOGY } from './tokens';
 import type { Topology } from './topology';
 
 /** How long a message is held while what it needs is away, milliseconds; then it waits in a retry queue. */
-const LONGEST_HOLD = 10 * 60 * 1000;
+export const LONGEST_HOLD = 10 * 60 * 1000;
 
 /** How long a confirm of a forwarded message may take, and the pause before it is tried again, milliseconds. */
 const FORWARD_TIMEOUT = 5_000;

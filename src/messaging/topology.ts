@@ -10,7 +10,7 @@ export const CONVERSATION_END_KEY = 'conversation.end';
  * Attempts are counted by us, since what counts towards this limit depends on the broker's version:
  * every return on 3.10, no nack from 4.3 on. Broker and network trouble return messages too, hence far above any attempt limit.
  */
-const DELIVERY_LIMIT = 200;
+export const DELIVERY_LIMIT = 200;
 
 export interface QueueDeclaration {
   readonly name: string;

@@ -12,6 +12,12 @@ export interface Command {
   run(app: INestApplicationContext, args: string[]): Promise<number | void>;
 }
 
+/** A command that needs no database to begin with. */
+export interface StandaloneCommand extends Omit<Command, 'run'> {
+  readonly standalone: true;
+  run(args: string[]): Promise<number | void>;
+}
+
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

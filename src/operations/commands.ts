@@ -1,13 +1,14 @@
 /** The CLI's commands by name. Each takes its arguments and writes to stdout. */
 import { auditCommand } from './audit.command';
-import type { Command } from './command';
+import type { Command, StandaloneCommand } from './command';
 import { discardDeadLetters, replayDeadLetters } from './dead-letters-settle.commands';
 import { listDeadLetters, showDeadLetter } from './dead-letters-view.commands';
 import { eraseUserCommand } from './erase-user.command';
+import { planCommand } from './plan.command';
 import { rebuildCommand } from './rebuild.command';
 import { importTopics } from './topics.command';
 
-export const COMMANDS: Readonly<Record<string, Command>> = {
+export const COMMANDS: Readonly<Record<string, Command | StandaloneCommand>> = {
   'topics import': importTopics,
   'dead-letters list': listDeadLetters,
   'dead-letters show': showDeadLetter,
@@ -16,10 +17,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   audit: auditCommand,
   rebuild: rebuildCommand,
   'erase-user': eraseUserCommand,
+  plan: planCommand,
 };
 
 /** @returns the command that the arguments begin with, and the arguments after its name */
-export function findCommand(args: string[]): { command: Command | undefined; rest: string[] } {
+export function findCommand(args: string[]): { command: Command | StandaloneCommand | undefined; rest: string[] } {
   for (const words of [2, 1]) {
     const name = args.slice(0, words).join(' ');
     if (Object.hasOwn(COMMANDS, name)) return { command: COMMANDS[name], rest: args.slice(words) };

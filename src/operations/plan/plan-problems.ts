@@ -1,0 +1,136 @@
+/** What makes a plan a bad one. Each message says what was expected, what came, and what to change. */
+import { connectionBudgetProblem } from '../../config/connection-budget';
+import { LONGEST_HOLD } from '../../messaging/deliveries';
+import { capacity, cpuPerMessage, residenceTime } from './capacity';
+import type { PlanRequest } from './plan-options';
+import { bytesText, number, timeText } from './plan-units';
+import type { Deployment, Plan, PlanInput } from './plan';
+
+/** Between the end of the drain and the end of the process: connections are closed, a last line is logged. Milliseconds. */
+export const CLOSE_MARGIN = 5_000;
+
+/** A message that kills its worker is parsed for the last time at its fifth delivery; the broker's limit must lie beyond. */
+const CRASHING_DELIVERIES = 5;
+
+/** Work that a worker may hold while a new replica stands idle beside it, milliseconds; or twice its residence, if that is longer. */
+const TOLERABLE_HOARD = 5_000;
+
+/** @returns every problem of the plan; empty when it can be run */
+export function planProblems(plan: Plan, input: PlanInput): string[] {
+  return [
+    coresProblem(input),
+    rateProblem(plan, input),
+    replicasProblem(plan),
+    memoryProblem(plan, input),
+    connectionsProblem(plan, input),
+    hoardProblem(plan, input),
+    channelsProblem(plan),
+    ...deploymentProblems(input.deployment),
+  ].filter((problem) => problem !== undefined);
+}
+
+function coresProblem({ rate, mix, machine, costs, targetUtilisation: target }: PlanInput): string | undefined {
+  const needed = (rate * cpuPerMessage(mix, machine, costs)) / 1_000 / target;
+  if (needed <= machine.cores) return undefined;
+  const most = (1_000 * machine.cores * target) / cpuPerMessage(mix, machine, costs);
+  return (
+    `cores: expected at least ${number(needed)} for ${number(rate)}/s at ${number(100 * target)} % utilisation, got ${number(machine.cores)}: ` +
+    `add cores, make a message cost less CPU, or plan for at most ${number(most)}/s`
+  );
+}
+
+function rateProblem(plan: Plan, { rate }: PlanInput): string | undefined {
+  const { perSecond, binding } = plan.capacity;
+  if (perSecond >= rate || binding === 'cores') return undefined;
+  const remedy = {
+    slots: `raise C to ${Math.ceil((plan.concurrency * rate) / perSecond)}, or W to ${Math.ceil((plan.workers * rate) / perSecond)}`,
+    process: `raise W to ${Math.ceil((plan.workers * rate) / perSecond)}`,
+    pool: `raise DATABASE_POOL_SIZE to ${Math.ceil((plan.poolSize * rate) / perSecond)}`,
+  }[binding];
+  const asked = { slots: 'in flight', process: 'workers', pool: 'pool' }[binding];
+  return `${asked}: expected room for ${number(rate)}/s, got room for ${number(perSecond)}/s from W ${plan.workers} x C ${plan.concurrency}, pool ${plan.poolSize}: ${remedy}`;
+}
+
+function replicasProblem({ workers, maxReplicas }: Plan): string | undefined {
+  if (workers <= maxReplicas) return undefined;
+  return `max replicas: expected at least the ${workers} workers that the rate needs, got ${maxReplicas}: raise --max-replicas, or plan for a lower rate`;
+}
+
+function memoryProblem(plan: Plan, { memory, costs }: PlanInput): string | undefined {
+  if (memory === undefined || plan.memory <= memory) return undefined;
+  const workers = Math.floor(memory / (plan.memory / plan.workers));
+  return (
+    `memory: expected at most ${bytesText(memory)} for all workers, got ${bytesText(plan.memory)} = ${plan.workers} x (${bytesText(costs.processMemory)} + ` +
+    `${plan.concurrency} x ${bytesText(costs.messageMemory)}): ${workers > 0 ? `lower W to ${workers} and raise C instead, or ` : ''}add memory`
+  );
+}
+
+/** The checks that need no rate. */
+export function settingsProblems({ deployment, connections }: PlanRequest): string[] {
+  const problem = connections && connectionBudgetProblem(connections.needs, connections.budget, connections.source);
+  return [...(problem ? [`connections: ${problem}`] : []), ...deploymentProblems(deployment)];
+}
+
+function connectionsProblem(
+  plan: Plan,
+  { connectionBudget, budgetSource, apis, apiPoolSize, surge }: PlanInput,
+): string | undefined {
+  const { maxReplicas, draining, poolSize } = plan;
+  const problem = connectionBudgetProblem(
+    { workers: maxReplicas, surge, draining, workerPoolSize: poolSize, apis, apiPoolSize },
+    connectionBudget,
+    budgetSource,
+  );
+  return problem && `connections: ${problem}`;
+}
+
+/** What a worker has taken cannot go to a new replica: it must be no more than it works on anyway. */
+function hoardProblem(plan: Plan, { mix, machine, costs }: PlanInput): string | undefined {
+  const each = capacity({ ...plan, workers: 1 }, mix, { ...machine, cores: Math.max(1, machine.cores) }, costs);
+  const held = (1_000 * plan.concurrency) / each.perSecond;
+  const tolerable = Math.max(TOLERABLE_HOARD, 2 * residenceTime(mix, costs));
+  if (held <= tolerable) return undefined;
+  const most = Math.max(1, Math.floor((each.perSecond * tolerable) / 1_000));
+  return (
+    `prefetch: expected a worker to hold at most ${timeText(tolerable)} of work, got ${timeText(held)} from C ${plan.concurrency} at ${number(each.perSecond)}/s: ` +
+    `a new replica would stand idle beside it; lower C to ${most}, and raise W instead`
+  );
+}
+
+function channelsProblem({ concurrency, channels }: Plan): string | undefined {
+  if (concurrency % channels === 0) return undefined;
+  return `channels: expected C to be a multiple of K, so that every channel gets the same prefetch, got C ${concurrency} and K ${channels}: set C to ${Math.ceil(concurrency / channels) * channels}`;
+}
+
+/** The rules about time and attempts, which hold whatever the rate is. */
+function deploymentProblems(deployment: Deployment): string[] {
+  const { gracePeriod, shutdownTimeout, longestMessage, consumerTimeout, deliveryLimit, attempts } = deployment;
+  const problems: string[] = [];
+  if (gracePeriod < shutdownTimeout + CLOSE_MARGIN) {
+    problems.push(
+      `grace period: expected at least SHUTDOWN_TIMEOUT ${timeText(shutdownTimeout)} + ${timeText(CLOSE_MARGIN)} to close, got ${timeText(gracePeriod)}: ` +
+        `raise the grace period to ${timeText(shutdownTimeout + CLOSE_MARGIN)}, or lower SHUTDOWN_TIMEOUT`,
+    );
+  }
+  if (shutdownTimeout < longestMessage) {
+    problems.push(
+      `shutdown: expected SHUTDOWN_TIMEOUT to be at least the longest message, ${timeText(longestMessage)}, got ${timeText(shutdownTimeout)}: ` +
+        `raise SHUTDOWN_TIMEOUT to ${timeText(longestMessage)} and the grace period to ${timeText(longestMessage + CLOSE_MARGIN)}, or what is cut off is worked on twice`,
+    );
+  }
+  const unacknowledged = longestMessage + LONGEST_HOLD;
+  if (consumerTimeout <= unacknowledged) {
+    problems.push(
+      `consumer time-out: expected RabbitMQ's consumer_timeout to be above the longest message and the ${timeText(LONGEST_HOLD)} for which it is held while PostgreSQL is away, ` +
+        `${timeText(unacknowledged)}, got ${timeText(consumerTimeout)}: raise it, or the broker closes the channel and delivers again`,
+    );
+  }
+  const deliveries = Math.max(attempts, CRASHING_DELIVERIES + 1);
+  if (deliveryLimit < deliveries) {
+    problems.push(
+      `delivery limit: expected the broker's limit to be at least ${deliveries}, for ${attempts} attempts and for a message that kills its worker ${CRASHING_DELIVERIES} times, got ${deliveryLimit}: ` +
+        'raise the limit in the policy, or shorten RETRY_DELAYS',
+    );
+  }
+  return problems;
+}

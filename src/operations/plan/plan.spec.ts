@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { capacity, memoryOf, poolFor } from './capacity';
+import { MEASURED_COSTS } from './measured-costs';
+import { makePlan, type Plan, type PlanInput } from './plan';
+import { PLAN_OPTIONS, readPlanRequest } from './plan-options';
+import { planProblems, settingsProblems } from './plan-problems';
+import { environmentLines } from './plan-text';
+
+async function planned(line: string): Promise<{ plan: Plan; input: PlanInput; problems: string[] }> {
+  const { values } = parseArgs({ args: line.split(' '), options: PLAN_OPTIONS });
+  const { input } = await readPlanRequest(values);
+  const plan = makePlan(input!);
+  return { plan, input: input!, problems: planProblems(plan, input!) };
+}
+
+describe('plan', () => {
+  it("holds what Little's law asks for, with the target's room", async () => {
+    const { plan, problems } = await planned('--cores 8 --service-time 5s --cpu-time 4ms --rate 200/s');
+    expect(problems).toEqual([]);
+    expect(plan.inFlight).toBeCloseTo(
+      200 * (5 + 0.004 + (MEASURED_COSTS.workerCpu + MEASURED_COSTS.connectionTime) / 1_000),
+    );
+    expect(plan.workers * plan.concurrency).toBeGreaterThanOrEqual(plan.inFlight / 0.7);
+    expect(plan.concurrency).toBe(plan.channels * plan.prefetch);
+  });
+
+  it('asks for as many processes as the utilisation law does', async () => {
+    const { plan } = await planned('--cores 16 --cpu-time 20ms --rate 300/s');
+    expect(plan.workers).toBe(Math.ceil((0.3 * (20 + MEASURED_COSTS.workerCpu)) / 0.7));
+  });
+
+  it('names the resource that binds first', async () => {
+    const slow = await planned('--cores 8 --service-time 5s --rate 200/s');
+    const busy = await planned('--cores 4 --cpu-time 20ms --rate 100/s --concurrency 50 --workers 3 --pool 10');
+    expect(slow.plan.capacity.binding).toBe('slots');
+    expect(busy.plan.capacity.binding).toBe('process');
+  });
+
+  it('writes lines that the service reads', async () => {
+    const { plan, input } = await planned('--cores 8 --service-time 200ms --rate 500/s');
+    const folder = mkdtempSync(join(tmpdir(), 'plan-'));
+    const file = join(folder, '.env');
+    writeFileSync(file, environmentLines(plan, input).join('\n'));
+    const { values } = parseArgs({ args: ['--check', file], options: PLAN_OPTIONS });
+    const request = await readPlanRequest(values);
+    rmSync(folder, { recursive: true });
+    expect(request.fileProblems).toEqual([]);
+    expect(settingsProblems(request)).toEqual([]);
+  });
+
+  it('gives more capacity for more of anything, and never less', () => {
+    const mix = { serviceTime: 100, cpuTime: 2 };
+    const machine = { cores: 4, shared: true };
+    const at = (workers: number, concurrency: number, poolSize: number) =>
+      capacity({ workers, concurrency, poolSize }, mix, machine, MEASURED_COSTS).perSecond;
+    for (const [w, c, p] of [
+      [1, 1, 1],
+      [2, 10, 5],
+      [8, 100, 20],
+    ]) {
+      expect(at(w + 1, c, p)).toBeGreaterThanOrEqual(at(w, c, p));
+      expect(at(w, c + 1, p)).toBeGreaterThanOrEqual(at(w, c, p));
+      expect(at(w, c, p + 1)).toBeGreaterThanOrEqual(at(w, c, p));
+    }
+  });
+
+  it('counts a process dear and a message in flight cheap', () => {
+    const manyProcesses = memoryOf({ workers: 100, concurrency: 1, poolSize: 1 }, MEASURED_COSTS);
+    const manyMessages = memoryOf({ workers: 10, concurrency: 10, poolSize: 1 }, MEASURED_COSTS);
+    expect(manyProcesses / manyMessages).toBeGreaterThan(8);
+  });
+
+  it('gives a worker no more connections than messages in flight and one', () => {
+    expect(poolFor(10_000, 4, MEASURED_COSTS)).toBe(5);
+    expect(poolFor(0.001, 100, MEASURED_COSTS)).toBe(2);
+  });
+});
+
+describe('plan refuses', () => {
+  const bad: [name: string, line: string, message: RegExp][] = [
+    ['too few cores', '--cores 2 --cpu-time 20ms --rate 200/s', /^cores: expected at least .+ got 2: add cores/],
+    [
+      'more connections than the budget',
+      '--cores 64 --cpu-time 4ms --rate 2000/s --max-replicas 50 --pool 10',
+      /^connections: expected all processes together to need at most 97 connections .+ got \d+ = \(50 workers \+ 1 surge .+: lower DATABASE_POOL_SIZE/,
+    ],
+    [
+      'a grace period below the drain',
+      '--cores 8 --service-time 5s --rate 20/s --grace-period 20s',
+      /^grace period: expected at least SHUTDOWN_TIMEOUT 25s \+ 5s to close, got 20s: raise the grace period to 30s/,
+    ],
+    [
+      'a drain below the longest message',
+      '--cores 8 --service-time 19s --rate 20/s --shutdown-timeout 25s --longest-message 60s',
+      /^shutdown: expected SHUTDOWN_TIMEOUT to be at least the longest message, 60s, got 25s: raise/,
+    ],
+    [
+      'prefetch that hoards',
+      '--cores 8 --cpu-time 20ms --rate 20/s --concurrency 2000',
+      /^prefetch: expected a worker to hold at most 5s of work, got 41.3s from C 2000 .+ lower C to 242, and raise W instead/,
+    ],
+    [
+      'a consumer time-out below the longest message',
+      '--cores 8 --service-time 5s --rate 20/s --consumer-timeout 5m',
+      /^consumer time-out: expected RabbitMQ's consumer_timeout to be above .+ got 5m: raise it/,
+    ],
+    [
+      'more retries than the delivery limit',
+      '--cores 8 --rate 20/s --attempts 30 --delivery-limit 20',
+      /^delivery limit: expected the broker's limit to be at least 30, .+ got 20: raise the limit/,
+    ],
+    [
+      'a delivery limit that a crashing message reaches first',
+      '--cores 8 --rate 20/s --attempts 2 --delivery-limit 3',
+      /^delivery limit: expected the broker's limit to be at least 6, .+ got 3/,
+    ],
+    [
+      'less memory than the processes need',
+      '--cores 64 --cpu-time 20ms --rate 1000/s --memory 1GiB',
+      /^memory: expected at most 1 GiB for all workers, got .+ lower W to \d+/,
+    ],
+    [
+      'fewer replicas than the rate needs',
+      '--cores 64 --cpu-time 20ms --rate 1000/s --max-replicas 5',
+      /^max replicas: expected at least the 30 workers that the rate needs, got 5: raise/,
+    ],
+    [
+      'too little in flight',
+      '--cores 8 --service-time 5s --rate 200/s --workers 4 --concurrency 10',
+      /^in flight: expected room for 200\/s, got room for 7.99\/s .+: raise C to \d+, or W to \d+/,
+    ],
+    [
+      'channels that share C unevenly',
+      '--cores 8 --rate 20/s --concurrency 10 --channels 3',
+      /^channels: expected C to be a multiple of K, .+ got C 10 and K 3: set C to 12/,
+    ],
+  ];
+
+  it.each(bad)('%s', async (_name, line, message) => {
+    const { problems } = await planned(line);
+    expect(problems).toEqual(expect.arrayContaining([expect.stringMatching(message)]));
+  });
+
+  it('with every reason at once', async () => {
+    const { problems } = await planned(
+      '--cores 1 --cpu-time 20ms --rate 500/s --memory 100MiB --max-replicas 1 --db-connections 10 --grace-period 1s --delivery-limit 1 --consumer-timeout 1m',
+    );
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'cores',
+      'max replicas',
+      'memory',
+      'connections',
+      'grace period',
+      'consumer time-out',
+      'delivery limit',
+    ]);
+  });
+
+  it('every option that is not as expected, at once', async () => {
+    await expect(planned('--cores many --rate 200 --cpu-time 4')).rejects.toThrow(
+      /--cores: expected a number of cores .+ got "many"\n--cpu-time: expected a time .+ got "4"\n--rate: expected a rate .+ got "200"/,
+    );
+  });
+
+  it('a checked file for what it has wrong by itself and for its connections', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'plan-'));
+    const file = join(folder, '.env');
+    const check = async (lines: string) => {
+      writeFileSync(file, lines);
+      const request = await readPlanRequest({ check: file });
+      return [...request.fileProblems, ...settingsProblems(request)];
+    };
+    const own = await check('RABBITMQ_CHANNELS=3\nMESSAGE_CONCURRENCY_PER_WORKER=10\n');
+    const connections = await check('WORKER_REPLICAS=40\nDATABASE_POOL_SIZE=10\n');
+    rmSync(folder, { recursive: true });
+    expect(own).toEqual([expect.stringContaining('expected a multiple of RABBITMQ_CHANNELS (3)')]);
+    expect(connections).toEqual([expect.stringMatching(/^connections: .+ got 489 = \(40 workers/)]);
+  });
+});
