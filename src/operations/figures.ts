@@ -91,7 +91,7 @@ export function readFigures<F extends Readonly<Record<string, Figure<unknown>>>>
       continue;
     }
     try {
-      values[name] = parser.parse(String(raw));
+      values[name] = parser.parse(raw as string);
     } catch {
       problems.push(`--${name}: expected ${parser.expected}, got ${JSON.stringify(raw)}`);
     }

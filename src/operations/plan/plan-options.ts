@@ -78,7 +78,7 @@ export async function readPlanRequest(values: Readonly<Record<string, unknown>>)
       'plan: expected --cores and --rate (or --check FILE), such as --cores 8 --service-time 5s --cpu-time 4ms --rate 200/s',
     );
   }
-  const costs = values.measured === undefined ? MEASURED_COSTS : await readCosts(String(values.measured));
+  const costs = values.measured === undefined ? MEASURED_COSTS : await readCosts(values.measured as string);
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const workers = given['max-replicas'] ?? given.workers ?? environment?.WORKER_REPLICAS;
   const workerPoolSize = given.pool ?? environment?.DATABASE_POOL_SIZE;
