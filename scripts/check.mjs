@@ -33,7 +33,7 @@ const CHECKS = [
   },
   {
     name: 'types',
-    finds: 'type errors in src, test and scripts',
+    finds: 'type errors in src, test, scripts and bench',
     commands: () => [
       ['tsc', '--noEmit', '--pretty', 'false'],
       ['tsc', '--noEmit', '--pretty', 'false', '--project', 'scripts'],

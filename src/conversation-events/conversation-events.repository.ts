@@ -38,7 +38,7 @@ const INSERT: Statement = {
          RETURNING accepted_at`,
 };
 
-const LOAD: Statement = {
+export const LOAD: Statement = {
   name: 'conversation_events_load',
   text: `SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
                 CASE WHEN status = 'PENDING' THEN conversation_log END AS conversation_log,
@@ -50,7 +50,7 @@ const LOAD: Statement = {
  * Claim and fold in one statement, which is one transaction: the row lock that the claim takes makes a second delivery
  * wait, find the event no longer PENDING, and count nothing.
  */
-const APPLY_SCORE: Statement = {
+export const APPLY_SCORE: Statement = {
   name: 'conversation_events_apply_score',
   text: `WITH counted AS (
            UPDATE conversation_events AS event SET

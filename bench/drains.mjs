@@ -1,0 +1,76 @@
+// @ts-check
+/** Drains of a backlog by several contenders in turn: how most questions measure. */
+import { drain, start } from './contender.mjs';
+import { takeTurns } from './rounds.mjs';
+
+/** Until its compiler has seen everything, a program is not what it will be; in quick runs it gets less of it. */
+const WARM_UP_SECONDS = { quick: 2, full: 5 };
+
+/** What is tried first, when nobody knows how fast it is. */
+const FIRST_EVENTS = 200;
+
+/**
+ * @typedef {object} DrainOptions
+ * @property {number} rounds
+ * @property {number} events the whole backlog
+ * @property {number} seconds the longest that a run should take: slow contenders get a smaller backlog
+ * @property {number} [childrenPerEvent] default 0.5
+ *
+ * @param {readonly import('./contender.mjs').Contender[]} contenders
+ * @param {DrainOptions} options
+ * @param {import('./question.mjs').Context} context
+ * @param {readonly import('./rounds.mjs').Entrant[]} [others] who are not fed by the queue
+ */
+export async function drains(contenders, { rounds, events, seconds, childrenPerEvent = 0.5 }, context, others = []) {
+  const { progress, signal, arenas, quick } = context;
+  /** @type {import('./contender.mjs').Running[]} */
+  const started = [];
+  context.onExit('contenders', () => stopAll(started));
+  const children = (/** @type {number} */ backlog) => Math.max(1, Math.round(backlog * childrenPerEvent));
+
+  const entrants = [];
+  for (const contender of contenders) {
+    const running = await start(contender, await arenas.open(contender.series), { signal });
+    started.push(running);
+    const rate = await progress.step(`warming up ${contender.series}`, () =>
+      warmUp(running, {
+        most: events,
+        children,
+        signal,
+        seconds: quick ? WARM_UP_SECONDS.quick : WARM_UP_SECONDS.full,
+      }),
+    );
+    const backlog = Math.min(events, Math.max(FIRST_EVENTS, Math.round(rate * seconds)));
+    const measure = () =>
+      drain(running, { events: backlog, children: children(backlog), signal, expectedSeconds: backlog / rate });
+    entrants.push({ series: contender.series, measure });
+  }
+  const summary = (
+    /** @type {Record<string, number>} */ { rate = 0, worker_us = 0, postgres_us = 0, rabbitmq_us = 0 },
+  ) =>
+    `${rate.toFixed(0).padStart(6)} msg/s   worker ${worker_us.toFixed(0)}, PostgreSQL ${postgres_us.toFixed(0)}, RabbitMQ ${rabbitmq_us.toFixed(0)} µs`;
+  const measurements = await takeTurns([...entrants, ...others], { rounds, progress, signal, summary });
+  await stopAll(started);
+  return measurements;
+}
+
+/** @param {import('./contender.mjs').Running[]} started */
+async function stopAll(started) {
+  await Promise.all(started.splice(0).map((running) => running.stop()));
+}
+
+/**
+ * @param {import('./contender.mjs').Running} running
+ * @param {{ most: number, children: (events: number) => number, signal: AbortSignal, seconds: number }} options
+ * @returns {Promise<number>} messages a second, in the end
+ */
+async function warmUp(running, { most, children, signal, seconds }) {
+  let events = Math.min(most, FIRST_EVENTS);
+  for (let spent = 0; ;) {
+    const { figures } = await drain(running, { events, children: children(events), signal });
+    const { rate = 1, seconds: took = 1 } = figures;
+    spent += took;
+    if (spent >= seconds) return rate;
+    events = Math.min(most, Math.max(FIRST_EVENTS, Math.round(rate * Math.max(1, seconds - spent))));
+  }
+}
