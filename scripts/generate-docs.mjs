@@ -37,6 +37,7 @@ const PARTS = [
   { file: '.env.example', render: exampleEnvironment },
   { file: 'README.md', between: 'settings', render: settingsTable },
   { file: 'docs/configuration.md', between: 'profiles', render: profilesTable },
+  { file: 'docs/metrics.md', between: 'metrics', render: metricsTable },
 ];
 
 /** What a setting without a default is in the services of docker-compose.yml, seen from this machine. */
@@ -73,8 +74,12 @@ async function main({ args, progress, signal }) {
 
 /** @returns {Settings} */
 function readSettings() {
-  const { FIELDS } = createRequire(import.meta.url)(join(checkoutDir, 'dist', 'config', 'environment.js'));
-  return Object.entries(FIELDS);
+  return Object.entries(built('config/environment.js').FIELDS);
+}
+
+/** @param {string} module a file of the build */
+function built(module) {
+  return createRequire(import.meta.url)(join(checkoutDir, 'dist', module));
 }
 
 /**
@@ -147,12 +152,39 @@ function profilesTable(settings) {
   return lines.join('\n');
 }
 
-/** @param {Settings} settings @returns {Map<string, Settings>} */
-function grouped(settings) {
-  /** @type {Map<string, Settings>} */
+/**
+ * @typedef {object} Metric an entry of src/observability/metrics.ts
+ * @property {string} type
+ * @property {string} group
+ * @property {string} name
+ * @property {string} help
+ * @property {string[]} labels
+ */
+
+/** @type {Part['render']} */
+function metricsTable() {
+  /** @type {[string, Metric][]} */
+  const metrics = Object.entries(built('observability/metrics.js').METRICS);
+  const lines = ['| Metric | Type | Labels | Meaning |', '|---|---|---|---|'];
+  for (const [group, members] of grouped(metrics)) {
+    lines.push(`| **${group}** | | | |`);
+    for (const [, { name, type, labels, help }] of members) {
+      lines.push(row(`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(', '), help));
+    }
+  }
+  return lines.join('\n');
+}
+
+/**
+ * @template {{ group: string }} T
+ * @param {[string, T][]} entries
+ * @returns {Map<string, [string, T][]>} by group, in the order of the source
+ */
+function grouped(entries) {
+  /** @type {Map<string, [string, T][]>} */
   const groups = new Map();
-  for (const [name, setting] of settings) {
-    groups.set(setting.group, [...(groups.get(setting.group) ?? []), [name, setting]]);
+  for (const [name, entry] of entries) {
+    groups.set(entry.group, [...(groups.get(entry.group) ?? []), [name, entry]]);
   }
   return groups;
 }

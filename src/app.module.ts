@@ -9,6 +9,7 @@ import { HealthModule } from './health/health.module';
 import { ApiKeyGuard } from './http/api-key.guard';
 import { ProblemFilter } from './http/problem.filter';
 import { MessagingModule } from './messaging/messaging.module';
+import { ScrapeModule } from './observability/scrape.module';
 
 /** The modules, in the order in which a conversation passes through them. */
 @Module({})
@@ -24,6 +25,7 @@ export class AppModule {
         ConversationEventsModule.forRole(role),
         FriendshipStatusModule.forRole(role),
         HealthModule,
+        ScrapeModule,
       ],
       providers: [
         { provide: APP_GUARD, useClass: ApiKeyGuard },

@@ -13,10 +13,12 @@ import { describeError, errorCode } from './errors/describe';
 import { serveApiDocs } from './http/api-docs';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
+import { measureRequests } from './http/request-metrics';
 import { Deliveries } from './messaging/deliveries';
 import { RpcServer } from './messaging/rpc-server';
 import { prefetchPerChannel } from './messaging/rabbitmq-options';
 import { QuietStartLogger, createLogger } from './observability/logger';
+import { Metrics } from './observability/metrics';
 
 const logger = new Logger('Application');
 
@@ -53,6 +55,7 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
     bodyParser: false,
   });
   acceptJsonOnly(adapter.getInstance());
+  measureRequests(adapter.getInstance(), app.get(Metrics));
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
     serveApiDocs(app);

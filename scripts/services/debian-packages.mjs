@@ -6,7 +6,7 @@
 import { run, lastLines } from '../processes.mjs';
 import { isOnPath } from './find-binaries.mjs';
 
-/** @typedef {'postgresql' | 'rabbitmq-server'} Package */
+/** @typedef {'postgresql' | 'rabbitmq-server' | 'prometheus' | 'kubernetes-client'} Package */
 
 /**
  * One script, because its clean-up must happen even when this process is killed halfway.
@@ -37,7 +37,9 @@ if ! [ -e /usr/bin/epmd ]; then own_epmd=1; fi
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 apt-get -o DPkg::Lock::Timeout=120 update
 apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
-case " $* " in *" rabbitmq-server "*) update-rc.d rabbitmq-server disable || true ;; esac
+for service in rabbitmq-server prometheus; do
+  case " $* " in *" $service "*) update-rc.d "$service" disable || true ;; esac
+done
 if [ "\${own_epmd:-}" = 1 ] && command -v systemctl > /dev/null; then systemctl disable epmd.service epmd.socket || true; fi
 `;
 

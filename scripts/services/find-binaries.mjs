@@ -64,7 +64,14 @@ export function findRabbitmq() {
 
 /** Is there such a program on the PATH? */
 export function isOnPath(/** @type {string} */ name) {
-  return pathFolders().some((folder) => isExecutable(join(folder, name)));
+  return findOnPath(name) !== undefined;
+}
+
+/** @returns {string | undefined} the first program of that name on the PATH */
+export function findOnPath(/** @type {string} */ name) {
+  return pathFolders()
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
 }
 
 function pathFolders() {

@@ -50,7 +50,7 @@ export const FIELDS = {
   },
   PORT: {
     group: 'Process',
-    description: 'Port to listen on; 0 takes any free one. A worker serves only health on it.',
+    description: 'Port to listen on; 0 takes any free one. A worker serves only health and metrics on it.',
     parser: integer(0, 65_535),
     default: '3000',
   },

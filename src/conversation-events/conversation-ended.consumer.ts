@@ -1,8 +1,11 @@
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import { Deliveries } from '../messaging/deliveries';
 import { HANDLERS } from '../messaging/rabbitmq-options';
+import { TOPOLOGY } from '../messaging/tokens';
+import type { Topology } from '../messaging/topology';
+import { Metrics } from '../observability/metrics';
 import { CrashGuard } from './crash-guard';
 import { ConversationProcessingService } from './conversation-processing.service';
 
@@ -10,15 +13,20 @@ import { ConversationProcessingService } from './conversation-processing.service
 @Injectable()
 export class ConversationEndedConsumer {
   constructor(
+    @Inject(TOPOLOGY) private readonly topology: Topology,
     private readonly deliveries: Deliveries,
     private readonly guard: CrashGuard,
     private readonly processing: ConversationProcessingService,
+    private readonly metrics: Metrics,
   ) {}
 
   @RabbitSubscribe({ name: HANDLERS.conversationEnded })
   onConversationEnded(_body: Buffer, delivery: ConsumeMessage): Promise<void> {
-    return this.deliveries.settle(delivery, (message) =>
-      this.guard.run(message, (guarded) => this.processing.process(guarded)),
+    return this.deliveries.settle(delivery, this.topology.workQueue.name, (message) =>
+      this.guard.run(message, (guarded) => {
+        this.metrics.of.slotWait.observe((performance.now() - guarded.receivedAt) / 1000);
+        return this.processing.process(guarded);
+      }),
     );
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { QueryRunners } from '../database/query-runners';
 import { CodedError } from '../errors/coded-error';
+import { Metrics } from '../observability/metrics';
 import { fingerprint, parseConversationEnd, type ConversationEnd } from './conversation-end';
 import { ConversationEventsRepository } from './conversation-events.repository';
 import { EventPublisher } from './event-publisher';
@@ -22,6 +23,7 @@ export class ConversationIntakeService {
     private readonly queryRunners: QueryRunners,
     private readonly repository: ConversationEventsRepository,
     private readonly publisher: EventPublisher,
+    private readonly metrics: Metrics,
   ) {}
 
   /**
@@ -34,6 +36,7 @@ export class ConversationIntakeService {
     const acceptedAt = await this.queryRunners.use((runner) => this.repository.insert(runner, conversation, print));
     if (!acceptedAt) return this.acceptAgain(conversation, print.hash);
     const queued = await this.publisher.publishOrMark(conversation, acceptedAt);
+    this.metrics.of.accepted.inc({ result: queued ? 'queued' : 'stored' });
     return { event: newEventView(conversation, acceptedAt), duplicate: false, queued };
   }
 
@@ -48,6 +51,7 @@ export class ConversationIntakeService {
         'A conversation with this id was posted before, with other content. The stored one is unchanged.',
       );
     }
+    this.metrics.of.accepted.inc({ result: 'duplicate' });
     return { event: toEventView(stored), duplicate: true, queued: true };
   }
 }

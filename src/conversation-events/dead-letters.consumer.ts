@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { isDatabaseAway } from '../database/database-errors';
@@ -10,6 +10,9 @@ import { Deliveries } from '../messaging/deliveries';
 import { HEADERS, textHeader, type IncomingMessage } from '../messaging/incoming-message';
 import { ack, DEAD_LETTER_REASONS, type DeadLetterReason, type Outcome } from '../messaging/outcome';
 import { HANDLERS } from '../messaging/rabbitmq-options';
+import { TOPOLOGY } from '../messaging/tokens';
+import type { Topology } from '../messaging/topology';
+import { Metrics } from '../observability/metrics';
 import { IDENTIFIER } from './conversation-end.schema';
 import { parseInstant } from './instant';
 import { parseConversationMessage } from './conversation-message';
@@ -24,20 +27,28 @@ export class DeadLettersConsumer {
   private readonly logger = new Logger('DeadLetters');
 
   constructor(
+    @Inject(TOPOLOGY) private readonly topology: Topology,
     private readonly deliveries: Deliveries,
     private readonly repository: DeadLettersRepository,
     private readonly database: DatabaseMonitor,
+    private readonly metrics: Metrics,
   ) {}
 
   @RabbitSubscribe({ name: HANDLERS.deadLetterArrived })
   onDeadLetter(_body: Buffer, delivery: ConsumeMessage): Promise<void> {
-    return this.deliveries.settle(delivery, (message) => this.record(message), 'hand back');
+    return this.deliveries.settle(
+      delivery,
+      this.topology.deadLetterQueue.name,
+      (message) => this.record(message),
+      'hand back',
+    );
   }
 
   private async record(message: IncomingMessage): Promise<Outcome> {
     const letter = toDeadLetter(message);
     try {
       const isNew = await this.repository.record(letter);
+      if (isNew) this.metrics.of.deadLetters.inc({ reason: letter.reason });
       const { conversation_id, reason, error_code, attempts } = letter;
       this.logger.warn({
         msg: isNew ? 'recorded' : 'nothing to record',

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { describeError } from '../errors/describe';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import type { Outcome } from '../messaging/outcome';
+import { Metrics } from '../observability/metrics';
 import type { ScoreBreakdown } from '../scoring/score';
 import type { LoadedEvent } from './conversation-events.repository';
 import type { ConversationMessage } from './conversation-message';
@@ -31,16 +32,23 @@ export class ProcessingLog {
   };
   private readonly logger = new Logger('Conversations');
 
+  constructor(private readonly metrics: Metrics) {}
+
   settled(message: IncomingMessage, { conversationId }: ConversationMessage, settlement: Settlement): void {
     const { event, result, score } = settlement;
-    this.counts[result]++;
+    this.count(result);
+    const criticalMs = Date.now() - event.accepted_at.getTime();
+    if (result === 'processed') {
+      this.metrics.of.criticalTime.observe(criticalMs / 1000);
+      this.metrics.of.queueWait.observe(Math.max(0, criticalMs - since(message)) / 1000);
+    }
     this.logger.log({
       msg: result,
       conversation_id: conversationId,
       user_id: event.user_id,
       change: score?.friendship_score_change,
       processing_ms: since(message),
-      critical_ms: Date.now() - event.accepted_at.getTime(),
+      critical_ms: criticalMs,
     });
   }
 
@@ -50,7 +58,7 @@ export class ProcessingLog {
     error: unknown,
     outcome: 'retried' | 'deferred' | 'dead-lettered' | 'erased',
   ): void {
-    this.counts[outcome]++;
+    this.count(outcome);
     this.logger.warn({
       msg: outcome,
       conversation_id: conversationId,
@@ -62,8 +70,13 @@ export class ProcessingLog {
 
   /** @param problem what was expected and what came; by construction without any text of the body */
   rejected(message: IncomingMessage, problem: string): void {
-    this.counts.rejected++;
+    this.count('rejected');
     this.logger.warn({ msg: 'rejected', reason: 'INVALID_MESSAGE', problem, bytes: message.body.length });
+  }
+
+  private count(result: keyof Counts): void {
+    this.counts[result]++;
+    this.metrics.of.conversations.inc({ result });
   }
 }
 

@@ -5,6 +5,7 @@ import { DatabaseMonitor } from '../database/database-monitor';
 import { errorCode } from '../errors/describe';
 import { HEADERS } from '../messaging/incoming-message';
 import { Publisher } from '../messaging/publisher';
+import { Metrics } from '../observability/metrics';
 import { EventPublisher } from './event-publisher';
 import { QueuePassage } from './queue-passage';
 import { ReplayedLetters } from './replayed-letters';
@@ -37,6 +38,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly passage: QueuePassage,
     private readonly letters: ReplayedLetters,
     private readonly database: DatabaseMonitor,
+    private readonly metrics: Metrics,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -84,6 +86,7 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const results = await Promise.allSettled(due.map((event) => this.events.publish(event, event.enqueued_at, SWEPT)));
     const failed = due.filter((_, index) => results[index].status === 'rejected');
     if (failed.length > 0) await this.repository.putBack(failed.map(({ conversation_id }) => conversation_id));
+    this.metrics.of.republished.inc(due.length - failed.length);
     this.logger.log({ msg: 'published again', events: due.length - failed.length, failed: failed.length });
   }
 }

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { dataSourceOptions } from './data-source';
+import { MetricsModule } from '../observability/metrics.module';
 import { DatabaseMonitor } from './database-monitor';
 import { QueryRunners } from './query-runners';
 
@@ -9,6 +10,7 @@ import { QueryRunners } from './query-runners';
 @Global()
 @Module({
   imports: [
+    MetricsModule,
     TypeOrmModule.forRootAsync({
       inject: [ENVIRONMENT],
       useFactory: (environment: Environment) => ({

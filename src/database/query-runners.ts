@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
+import { Metrics } from '../observability/metrics';
 import { DatabaseMonitor } from './database-monitor';
 import { DatabaseNotReady, isDatabaseAway, isPoolTimeout } from './database-errors';
 
@@ -14,6 +15,7 @@ export class QueryRunners {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly monitor: DatabaseMonitor,
+    private readonly metrics: Metrics,
   ) {}
 
   /**
@@ -25,6 +27,9 @@ export class QueryRunners {
     const runner = this.dataSource.createQueryRunner();
     let broken: Error | undefined;
     try {
+      const askedAt = performance.now();
+      await runner.connect();
+      this.metrics.of.connectionWait.observe((performance.now() - askedAt) / 1000);
       return await work(runner);
     } catch (error) {
       if (isDatabaseAway(error) && !isPoolTimeout(error)) {

@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import { readEnvironment } from '../config/environment';
+import { Metrics } from '../observability/metrics';
 import type { BrokerMonitor } from './broker-monitor';
 import { Deliveries, HandedBack } from './deliveries';
 import { PublishError, type Publisher } from './publisher';
@@ -30,19 +31,20 @@ function deliveriesWith(failures: number, connectionLost: boolean) {
     buildTopology(environment),
     publisher as unknown as Publisher,
     broker as unknown as BrokerMonitor,
+    new Metrics(),
   );
 }
 
 describe('a message that has to be forwarded', () => {
   it('is forwarded when the publisher is ready, if its own connection lives: nobody else will deliver it', async () => {
     const deliveries = deliveriesWith(1, false);
-    await deliveries.settle(delivery, deadLetter);
+    await deliveries.settle(delivery, 'work', deadLetter);
     expect(deliveries.counts).toMatchObject({ deadLettered: 1, handedBack: 0 });
   });
 
   it('is left to the broker when its own connection is gone', async () => {
     const deliveries = deliveriesWith(1, true);
-    await expect(deliveries.settle(delivery, deadLetter)).rejects.toBeInstanceOf(HandedBack);
+    await expect(deliveries.settle(delivery, 'work', deadLetter)).rejects.toBeInstanceOf(HandedBack);
     expect(deliveries.counts).toMatchObject({ deadLettered: 0, handedBack: 1 });
   });
 });

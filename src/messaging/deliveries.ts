@@ -11,6 +11,7 @@ import {
 import type { ConsumeMessage } from 'amqplib';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
+import { Metrics } from '../observability/metrics';
 import { deadLetterMessage, retryMessage } from './forwarding';
 import { toIncomingMessage, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
@@ -25,6 +26,9 @@ export const LONGEST_HOLD = 10 * 60 * 1000;
 /** How long a confirm of a forwarded message may take, and the pause before it is tried again, milliseconds. */
 const FORWARD_TIMEOUT = 5_000;
 const FORWARD_PAUSE = 1_000;
+
+/** Why a message went to a retry queue although no attempt failed. */
+const HELD_TOO_LONG = 'HELD_TOO_LONG';
 
 /** Thrown to the library so that it neither acks nor nacks: closing the channel gives the message back to the queue. */
 export class HandedBack extends Error {
@@ -62,6 +66,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     @Inject(TOPOLOGY) private readonly topology: Topology,
     private readonly publisher: Publisher,
     private readonly broker: BrokerMonitor,
+    private readonly metrics: Metrics,
   ) {}
 
   /** Messages that were delivered and have no outcome yet. */
@@ -77,25 +82,40 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
 
   /**
    * Runs `handler` until it gives an outcome, and carries that out. Returning means: acknowledge.
+   * @param queue that it was delivered from
    * @param whenHeldTooLong what to do with a deferred message after ten minutes, or at shutdown
    * @throws HandedBack when the message must stay unacknowledged
    */
   settle(
     raw: ConsumeMessage,
+    queue: string,
     handler: Handler,
     whenHeldTooLong: 'set aside' | 'hand back' = 'set aside',
   ): Promise<void> {
     this.counts.delivered++;
-    const settling = this.run(toIncomingMessage(raw, this.broker.connectionNumber), handler, whenHeldTooLong).catch(
-      (error: unknown) => {
-        this.counts.handedBack++;
-        if (!(error instanceof HandedBack)) this.logger.error({ msg: 'unexpected error', error: describeError(error) });
-        throw error;
-      },
-    );
+    const message = toIncomingMessage(raw, this.broker.connectionNumber);
+    const end = this.measure(queue, message);
+    const settling = this.run(message, handler, whenHeldTooLong).then(end, (error: unknown) => {
+      end('HANDED_BACK');
+      this.counts.handedBack++;
+      if (!(error instanceof HandedBack)) this.logger.error({ msg: 'unexpected error', error: describeError(error) });
+      throw error;
+    });
     const tracked = settling.catch(() => undefined).finally(() => this.inFlight.delete(tracked));
     this.inFlight.add(tracked);
     return settling;
+  }
+
+  /** @returns what to call at the message's end, with why it failed, if it did */
+  private measure(queue: string, message: IncomingMessage): (failure: string | undefined) => void {
+    const { consumedMessages, messagesInFlight, processDuration } = this.metrics.of;
+    const labels = { messaging_destination_name: queue, messaging_operation_name: 'process' };
+    consumedMessages.inc(labels);
+    messagesInFlight.inc({ messaging_destination_name: queue });
+    return (failure = '') => {
+      messagesInFlight.dec({ messaging_destination_name: queue });
+      processDuration.observe({ ...labels, error_type: failure }, (performance.now() - message.receivedAt) / 1000);
+    };
   }
 
   onModuleInit(): void {
@@ -120,11 +140,12 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     await Promise.all(this.inFlight);
   }
 
+  /** @returns why the message failed, if it did */
   private async run(
     message: IncomingMessage,
     handler: Handler,
     whenHeldTooLong: 'set aside' | 'hand back',
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const heldSince = performance.now();
     for (;;) {
       const outcome = await this.untilDeadline(handler(message));
@@ -137,19 +158,23 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     }
   }
 
-  private async carryOut(message: IncomingMessage, outcome: Exclude<Outcome, { kind: 'defer' }>): Promise<void> {
+  private async carryOut(
+    message: IncomingMessage,
+    outcome: Exclude<Outcome, { kind: 'defer' }>,
+  ): Promise<string | undefined> {
     switch (outcome.kind) {
       case 'ack':
         this.counts.acked++;
-        return;
+        return undefined;
       case 'retry':
         await this.forward(message, retryMessage(this.topology, message, outcome));
         this.counts.retried++;
-        return;
+        this.metrics.of.retries.inc({ error_type: outcome.reason });
+        return outcome.reason;
       case 'deadLetter':
         await this.forward(message, deadLetterMessage(this.topology, message, outcome));
         this.counts.deadLettered++;
-        return;
+        return outcome.reason;
       default:
         return outcome satisfies never;
     }
@@ -165,11 +190,13 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   }
 
   /** To the first retry queue with its attempts unchanged, so that nothing is spent and nobody spins on it. */
-  private async setAside(message: IncomingMessage): Promise<void> {
+  private async setAside(message: IncomingMessage): Promise<string> {
     const [first] = this.topology.retryQueues;
     const retry = { afterMs: first.delayMs, attempts: message.attempts };
     await this.forward(message, retryMessage(this.topology, message, retry));
     this.counts.retried++;
+    this.metrics.of.retries.inc({ error_type: HELD_TOO_LONG });
+    return HELD_TOO_LONG;
   }
 
   /** Publishes until it is confirmed; the message is acknowledged only then. */

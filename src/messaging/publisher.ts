@@ -2,6 +2,7 @@ import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { errorCode } from '../errors/describe';
+import { Metrics } from '../observability/metrics';
 import { BrokerMonitor } from './broker-monitor';
 import { TOPOLOGY } from './tokens';
 import { allQueues, type Topology } from './topology';
@@ -48,6 +49,7 @@ export class Publisher implements OnModuleInit {
     private readonly broker: BrokerMonitor,
     private readonly report: TopologyReport,
     @Inject(TOPOLOGY) private readonly topology: Topology,
+    private readonly metrics: Metrics,
   ) {}
 
   onModuleInit(): void {
@@ -72,6 +74,26 @@ export class Publisher implements OnModuleInit {
    * @throws PublishError; with `PUBLISH_TIMEOUT` the message may have arrived all the same
    */
   publish(message: OutgoingMessage, timeLimit: number): Promise<void> {
+    const startedAt = performance.now();
+    const publishing = this.publishOnce(message, timeLimit);
+    publishing.then(
+      () => this.measure(message, startedAt, ''),
+      (error: PublishError) => this.measure(message, startedAt, error.code),
+    );
+    return publishing;
+  }
+
+  private measure(message: OutgoingMessage, startedAt: number, failure: string): void {
+    const labels = {
+      messaging_destination_name: message.exchange || message.routingKey,
+      messaging_operation_name: 'publish',
+      error_type: failure,
+    };
+    this.metrics.of.sentMessages.inc(labels);
+    this.metrics.of.operationDuration.observe(labels, (performance.now() - startedAt) / 1000);
+  }
+
+  private publishOnce(message: OutgoingMessage, timeLimit: number): Promise<void> {
     const channel = this.channel;
     if (!channel) return Promise.reject(new PublishError('BROKER_DISCONNECTED'));
     if (this.broker.blocked) return Promise.reject(new PublishError('BROKER_BLOCKED'));

@@ -36,6 +36,7 @@ async function run(app: INestApplicationContext, args: string[]): Promise<number
   });
   const { seconds } = progress;
   progress.end(`audited ${sums.users} users, ${sums.events} events in ${seconds} s`);
+  if (user === undefined) await audit.record(sums);
   if (values.json) print(JSON.stringify({ ...sums, seconds }));
   else print(sums.differences === 0 ? 'no differences' : `differences: ${sums.differences}`);
   return sums.differences === 0 ? 0 : 1;

@@ -66,6 +66,12 @@ const ESTIMATE_EVENTS: Statement = {
   text: `SELECT reltuples::bigint::int AS events FROM pg_class WHERE oid = 'conversation_events'::regclass`,
 };
 
+/** The verdict of a whole audit, for those who ask later: metrics and the page. */
+const RECORD: Statement = {
+  name: 'audit_record',
+  text: 'INSERT INTO audits (users, events, differences) VALUES ($1, $2, $3)',
+};
+
 /** Compares the stored statuses with the events. */
 @Injectable()
 export class AuditRepository {
@@ -94,6 +100,10 @@ export class AuditRepository {
   async compareUser(runner: QueryRunner, userId: string): Promise<AuditedUsers> {
     const { rows } = await execute<AuditedUsers & Record<string, unknown>>(runner, COMPARE_USER, [userId]);
     return rows[0];
+  }
+
+  async record({ users, events, differences }: { users: number; events: number; differences: number }): Promise<void> {
+    await this.queryRunners.use((runner) => execute(runner, RECORD, [users, events, differences]));
   }
 
   async estimateEvents(runner: QueryRunner): Promise<number> {

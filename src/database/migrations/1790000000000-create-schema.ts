@@ -103,6 +103,14 @@ export class CreateSchema1790000000000 implements MigrationInterface {
         name varchar(16) PRIMARY KEY,
         reached timestamptz(3) NOT NULL
       );
+
+      CREATE TABLE audits (
+        audit_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        ended_at timestamptz(3) NOT NULL DEFAULT now(),
+        users bigint NOT NULL,
+        events bigint NOT NULL,
+        differences bigint NOT NULL
+      );
       INSERT INTO positions VALUES ('swept', '-infinity'), ('purged', '-infinity');
     `);
     for (const [column, comment] of Object.entries(COMMENTS)) {
@@ -112,7 +120,7 @@ export class CreateSchema1790000000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(
-      'DROP TABLE positions, suspect_messages, tombstones, dead_letters, topic_agents, friendship_status, conversation_events',
+      'DROP TABLE audits, positions, suspect_messages, tombstones, dead_letters, topic_agents, friendship_status, conversation_events',
     );
   }
 }
@@ -159,6 +167,7 @@ const COMMENTS: Record<string, string> = {
   'suspect_messages.starts': 'How often work on it began and did not end; cleared when it ends',
   'positions.reached':
     'swept: events accepted up to here were looked at (settled, queued again, or marked); purged: when texts were last purged',
+  'audits.differences': 'Found by one audit of all users between statuses and events',
   'dead_letters.state':
     'OPEN until it is discarded or replayed; REPLAYING until the broker has confirmed the message, where it is published again',
   'dead_letters.settled_at': 'When an operator replayed or discarded it',
