@@ -78,7 +78,7 @@ export class Publisher implements OnModuleInit {
     const publishing = this.publishOnce(message, timeLimit);
     publishing.then(
       () => this.measure(message, startedAt, ''),
-      (error: PublishError) => this.measure(message, startedAt, error.code),
+      (error: unknown) => this.measure(message, startedAt, errorCode(error)),
     );
     return publishing;
   }

@@ -98,15 +98,16 @@ describe('metrics', () => {
   });
 
   it('are what their definitions say, with no id in any label', async () => {
-    const posted = conversation();
+    const posted = conversation({ user_id: 'child-in-no-label' });
+    const user = String(posted.user_id);
     await api.post('/v1/conversations/end', posted);
     await api.get(`/v1/conversations/${posted.conversation_id}`);
-    await api.get(`/v1/friendship/${posted.user_id}`);
-    await api.get(`/nowhere/${posted.user_id}`);
+    await api.get(`/v1/friendship/${user}`);
+    await api.get(`/nowhere/${user}`);
     for (const service of [api, worker]) {
       const { text } = await service.get('/metrics');
       expect(text).not.toContain(posted.conversation_id);
-      expect(text).not.toContain(posted.user_id);
+      expect(text).not.toContain(user);
       const samples = parseSamples(text);
       for (const { name, type, labels } of DEFINITIONS) {
         expect(text).toContain(`# TYPE ${name} ${type}\n`);
