@@ -7,6 +7,7 @@ import { eraseUserCommand } from './erase-user.command';
 import { planCommand } from './plan.command';
 import { rebuildCommand } from './rebuild.command';
 import { importTopics } from './topics.command';
+import { tuneCommand } from './tune.command';
 
 export const COMMANDS: Readonly<Record<string, Command | StandaloneCommand>> = {
   'topics import': importTopics,
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, Command | StandaloneCommand>> = {
   rebuild: rebuildCommand,
   'erase-user': eraseUserCommand,
   plan: planCommand,
+  tune: tuneCommand,
 };
 
 /** @returns the command that the arguments begin with, and the arguments after its name */

@@ -96,6 +96,13 @@ export function makePlan(input: PlanInput): Plan {
   };
 }
 
+/** @returns K for a C that stands: the fewest channels that share it evenly with a moderate prefetch */
+export function channelsFor(concurrency: number): number {
+  let channels = Math.min(MOST_CHANNELS, Math.ceil(concurrency / PREFETCH_PER_CHANNEL));
+  while (concurrency % channels !== 0) channels--;
+  return channels;
+}
+
 /** The utilisation law: a process has one thread, so it takes as many of them as there are busy cores, over the target. */
 function workersFor({ rate, mix, costs, targetUtilisation }: PlanInput): number {
   const busyCores = (rate * (mix.cpuTime + costs.workerCpu)) / 1_000;

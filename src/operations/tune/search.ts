@@ -1,0 +1,243 @@
+/**
+ * Which points are worth measuring. It climbs by the operators' rules until nothing is gained, then comes back to the knee,
+ * and at last repeats the best two until their difference is beyond the noise. Pure: it is given a way to measure.
+ */
+import { machineUse, othersUse, pointText, samePoint, type Measurement, type Point } from './measurement';
+import { mean, pairedRatio } from './statistics';
+
+/** Below, a worker has room for more messages in flight; above `FULL`, it has too many. Shares of a core. */
+const ROOM = 0.8;
+const FULL = 0.9;
+
+/** The machine has no core free above this share. */
+const MACHINE_FULL = 0.93;
+
+const MOST_OF_OTHERS = 0.3;
+
+/** A step up must gain this much to be worth its latency; and the knee may lose that much against the best. */
+const WORTH_A_STEP = 1.05;
+const KNEE_TOLERANCE = 0.97;
+
+/** A pool that differs by less than this factor is the same pool. */
+const OTHER_POOL = 1.4;
+
+/** A step may be long where little is used, but what it finds must lie between measured points. */
+const LONGEST_STEP = 10;
+
+export interface SearchSpace {
+  /** W and C that may be chosen, in rising order. */
+  readonly workers: readonly number[];
+  readonly concurrency: readonly number[];
+  readonly start: { readonly workers: number; readonly concurrency: number };
+  readonly poolSize: number;
+  /** The pool that a run would have needed. */
+  readonly poolFor: (run: Measurement) => number;
+  readonly groups: readonly number[];
+  /** Runs of each of the best two, at most. */
+  readonly mostRepeats: number;
+}
+
+export type Measure = (point: Point, why: string) => Promise<Measurement>;
+
+/** Measurements of one point, best mean first. */
+export interface Candidate {
+  readonly point: Point;
+  readonly runs: readonly Measurement[];
+  /** Mean over the runs, messages a second. */
+  readonly throughput: number;
+}
+
+/** @param measured grows as the search goes on, so that whoever interrupts it has what there is */
+export async function search(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
+  const at = async (workers: number, concurrency: number, why: string) => {
+    const point: Point = { workers, concurrency, poolSize: space.poolSize, group: 1 };
+    const known = measured.find((run) => samePoint(run, point));
+    if (known) return known;
+    const run = await measure(point, why);
+    measured.push(run);
+    return run;
+  };
+  await climb(space, at);
+  await goBeyond(space, measured, at);
+  await comeBack(space, measured, at);
+  await tryGroups(space, measured, measure);
+  await tryPool(space, measured, measure);
+  await repeatBest(space, measured, measure);
+}
+
+type At = (workers: number, concurrency: number, why: string) => Promise<Measurement>;
+
+interface Move {
+  readonly workers: number;
+  readonly concurrency: number;
+  readonly why: string;
+}
+
+async function climb(space: SearchSpace, at: At): Promise<void> {
+  let here = await at(space.start.workers, space.start.concurrency, 'the start');
+  for (let exhausted: 'none' | 'concurrency' = 'none'; ;) {
+    const move = nextMove(space, here, exhausted);
+    if (!move) return;
+    const there = await at(move.workers, move.concurrency, move.why);
+    const gained = there.throughput >= here.throughput * WORTH_A_STEP;
+    if (gained) {
+      exhausted = 'none';
+      here = there;
+    } else if (move.workers === here.workers) {
+      exhausted = 'concurrency'; // more in flight gains nothing: from here, only more processes can
+    } else return;
+  }
+}
+
+/** The operators' rules, with C before W: a message in flight costs kilobytes, a process 100 MB. */
+export function nextMove(
+  { workers, concurrency }: SearchSpace,
+  here: Measurement,
+  exhausted: 'none' | 'concurrency' = 'none',
+): Move | undefined {
+  const machine = machineUse(here) ?? 0;
+  // Where others keep the machine busy, its use says nothing of the service: only the gain does.
+  const disturbed = othersUse(here) > MOST_OF_OTHERS * here.cores;
+  const moreWorkers = workers.find((w) => w > here.workers);
+  const { eventLoop } = here;
+  if (machine >= MACHINE_FULL && !disturbed) return undefined;
+  if (eventLoop < ROOM && exhausted === 'none') {
+    // Proportional while nothing is scarce: Little's law.
+    const factor = Math.min(LONGEST_STEP, Math.max(2, (0.85 / Math.max(eventLoop, 0.01)) * 0.7));
+    const limit = here.concurrency * factor;
+    const higher = concurrency.filter((c) => c > here.concurrency);
+    const c = higher.filter((candidate) => candidate <= limit).at(-1) ?? higher[0];
+    if (c !== undefined) {
+      return {
+        workers: here.workers,
+        concurrency: c,
+        why: `workers ${share(eventLoop)} busy and the queue is there: more in flight`,
+      };
+    }
+  }
+  if (moreWorkers === undefined) return undefined;
+  const reason =
+    eventLoop >= ROOM ? `workers ${share(eventLoop)} busy` : 'more in flight gains nothing, or C is at its highest';
+  return {
+    workers: moreWorkers,
+    concurrency: here.concurrency,
+    why: `${reason}, the machine ${share(machine)}: another worker`,
+  };
+}
+
+/** A climb that ended with more workers may have left room above in C. */
+async function goBeyond(space: SearchSpace, measured: Measurement[], at: At): Promise<void> {
+  const { point, runs } = candidates(measured)[0];
+  const higher = space.concurrency.find((c) => c > point.concurrency);
+  const tried = measured.some((run) => run.workers === point.workers && run.concurrency > point.concurrency);
+  if (higher === undefined || tried || (machineUse(runs[0]) ?? 0) >= MACHINE_FULL) return;
+  await at(point.workers, higher, 'the machine has room: more with more in flight?');
+}
+
+/** The knee: the least that does nearly as much as the best. */
+async function comeBack(space: SearchSpace, measured: Measurement[], at: At): Promise<void> {
+  for (let steps = 0; steps < 2; steps++) {
+    const best = candidates(measured)[0];
+    const { workers, concurrency } = best.point;
+    const lower = space.concurrency.filter((c) => c < concurrency).at(-1);
+    const known = (w: number, c: number) => measured.some((run) => run.workers === w && run.concurrency === c);
+    if (lower === undefined || known(workers, lower)) return;
+    const busy = best.runs[0].eventLoop >= FULL || (machineUse(best.runs[0]) ?? 0) >= FULL;
+    const why = busy ? 'everything is busy: as much with less in flight?' : 'as much with less in flight?';
+    const run = await at(workers, lower, why);
+    if (run.throughput < best.throughput * KNEE_TOLERANCE) return;
+  }
+}
+
+/** At the best point: a pool that fits what was held of it. */
+async function tryPool(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
+  const [best] = knee(candidates(measured));
+  if (!best) return;
+  const other = { ...best.point, poolSize: space.poolFor(best.runs[0]) };
+  const ratio = other.poolSize / best.point.poolSize;
+  if (ratio > 1 / OTHER_POOL && ratio < OTHER_POOL) return;
+  measured.push(await measure(other, 'a pool that fits what was held'));
+}
+
+/** At the best point: results that are ready together committed together. */
+async function tryGroups(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
+  for (const group of space.groups) {
+    const { point } = candidates(measured)[0];
+    const other = { ...point, group };
+    if (group > point.concurrency || measured.some((run) => samePoint(run, other))) continue;
+    measured.push(await measure(other, 'results committed in groups'));
+  }
+}
+
+/** Runs of the best two, in turns, until one is better beyond the noise or they are as good as equal. */
+async function repeatBest(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
+  const [first, ...others] = knee(candidates(measured));
+  const second = first && rivalOf(first, others);
+  if (!second) return;
+  for (let round = 1; round < space.mostRepeats; round++) {
+    for (const { point } of round % 2 === 1 ? [first, second] : [second, first]) {
+      measured.push(await measure(point, `repeat ${round}: is the difference beyond the noise?`));
+    }
+    const [a, b] = [runsAt(measured, first.point), runsAt(measured, second.point)];
+    const { low, high } = pairedRatio(a, b);
+    if (low > 1 || high < 1 || (low > KNEE_TOLERANCE && high < 1 / KNEE_TOLERANCE)) return;
+  }
+}
+
+/** The fastest other point; the same one with another pool is no rival, only a cheaper or dearer way to it. */
+export function rivalOf({ point }: Candidate, others: readonly Candidate[]): Candidate | undefined {
+  return others.find(
+    ({ point: { workers, concurrency, group } }) =>
+      workers !== point.workers || concurrency !== point.concurrency || group !== point.group,
+  );
+}
+
+function runsAt(measured: readonly Measurement[], point: Point): number[] {
+  return measured.filter((run) => run.load === 'backlog' && samePoint(run, point)).map(({ throughput }) => throughput);
+}
+
+/** Every point with its runs, the fastest first. */
+export function candidates(measured: readonly Measurement[]): Candidate[] {
+  const backlog = measured.filter(({ load }) => load === 'backlog');
+  const points = backlog.filter((run, index) => backlog.findIndex((other) => samePoint(other, run)) === index);
+  return points
+    .map(({ workers, concurrency, poolSize, group }) => {
+      const point = { workers, concurrency, poolSize, group };
+      const runs = backlog.filter((run) => samePoint(run, point));
+      return { point, runs, throughput: mean(runs.map(({ throughput }) => throughput)) };
+    })
+    .sort((a, b) => b.throughput - a.throughput);
+}
+
+/**
+ * What is as fast as the fastest, within the tolerance, the cheapest first: fewer processes, then fewer messages in flight.
+ * @param ranked as {@link candidates} gives them
+ * @returns the recommended one, and after it the others from the fastest to the slowest
+ */
+export function knee(ranked: readonly Candidate[]): Candidate[] {
+  if (ranked.length === 0) return [];
+  const good = ranked.filter(({ throughput }) => throughput >= ranked[0].throughput * KNEE_TOLERANCE);
+  const [chosen] = good.sort(
+    (a, b) =>
+      a.point.workers - b.point.workers || a.point.concurrency - b.point.concurrency || b.throughput - a.throughput,
+  );
+  return [chosen, ...ranked.filter((candidate) => candidate !== chosen)];
+}
+
+/** What gives out first, as far as it can be seen from here. */
+export function bindingResource(run: Measurement): string {
+  const machine = machineUse(run);
+  if (machine !== undefined && machine >= 0.9) return `the cores of this machine (${share(machine)} busy)`;
+  if (run.eventLoop >= 0.85) return `the workers' threads of JavaScript (${share(run.eventLoop)} busy)`;
+  if (run.pool.waits > 0.2) {
+    return `the connection pools (${share(Math.min(1, run.pool.waits))} of the messages wait for a connection, ${run.pool.waitMs.toFixed(1)} ms a message)`;
+  }
+  const own = run.processing.p50;
+  const littles = (1_000 * run.workers * run.concurrency) / own;
+  if (run.throughput > 0.85 * littles) return `messages in flight: ${pointText(run)} are always in use`;
+  return 'nothing on this machine that can be seen from here';
+}
+
+function share(value: number): string {
+  return `${Math.round(100 * value)} %`;
+}

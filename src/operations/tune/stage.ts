@@ -1,0 +1,354 @@
+/** Where points are measured: a database, queues and an api of the tuner's own, on the operator's servers. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { readEnvironment, type Environment } from '../../config/environment';
+import { migrate } from '../../database/migrate';
+import type { Mix } from '../plan/capacity';
+import { channelsFor } from '../plan/plan';
+import { CORES, cpuOfFamily, cpuOfMachine, cpuOfProcess, listenerOn, postmasterOf } from './cpu-clock';
+import type { CpuUse, Measurement, Point, Sample } from './measurement';
+import { OpenLoop } from './open-loop';
+import { ServiceProcess } from './service-process';
+import { percentiles } from './statistics';
+import { TuneBroker } from './tune-broker';
+import { TuneDatabaseRepository, type Template } from './tune-database.repository';
+
+const SAMPLE_INTERVAL = 250;
+
+/** Rows and messages that are made at once. */
+const SEED_BATCH = 2_000;
+
+/** A backlog that runs dry measures the tuner; it is filled again when less than this many seconds are left. */
+const REFILL_BELOW_SECONDS = 1;
+
+export interface StageOptions {
+  readonly mix: Mix;
+  readonly templates: readonly Template[];
+  readonly users: number;
+  /** How long a point runs before it counts, milliseconds: code is compiled, pools and statements are made. */
+  readonly warmUp: number;
+}
+
+/** CPU clocks at one moment, seconds. */
+interface Clocks {
+  readonly workers: number;
+  readonly database: number | undefined;
+  readonly broker: number | undefined;
+  readonly api: number;
+  readonly tuner: number;
+  readonly machine: number | undefined;
+}
+
+export class Stage {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'friendship-tune-'));
+  private readonly dead = new AbortController();
+  private workers: ServiceProcess[] = [];
+  private seeded = 0;
+
+  private constructor(
+    private readonly environment: Environment,
+    private readonly options: StageOptions,
+    private readonly database: TuneDatabaseRepository,
+    private readonly broker: TuneBroker,
+    private readonly postmaster: number | undefined,
+    private readonly brokerPid: number | undefined,
+    private readonly key: string,
+  ) {}
+
+  private api: ServiceProcess | undefined;
+  private openLoop: OpenLoop | undefined;
+
+  static async create(server: Environment, options: StageOptions): Promise<Stage> {
+    const name = `friendship_tune_${randomBytes(4).toString('hex')}`;
+    const database = await TuneDatabaseRepository.create(server.DATABASE_URL, name);
+    try {
+      const environment: Environment = {
+        ...server,
+        DATABASE_URL: database.url,
+        RABBITMQ_EXCHANGE: `${name}_exchange`,
+        RABBITMQ_QUEUE: name,
+        RABBITMQ_RPC_QUEUE: `${name}_rpc`,
+      };
+      await migrate(environment);
+      const broker = await TuneBroker.connect(environment);
+      const brokerPid = listenerOn(Number(new URL(server.RABBITMQ_URL).port) || 5672);
+      const postmaster = postmasterOf(await database.backend());
+      const key = randomBytes(16).toString('hex');
+      return new Stage(environment, options, database, broker, postmaster, brokerPid, key);
+    } catch (error) {
+      await database.drop();
+      throw error;
+    }
+  }
+
+  get databaseName(): string {
+    return this.database.name;
+  }
+
+  /** Works through a backlog that never runs dry, for `milliseconds` after the warm-up. */
+  async backlog(
+    point: Point,
+    why: string,
+    milliseconds: number,
+    expected: number,
+    signal: AbortSignal,
+  ): Promise<Measurement> {
+    return this.withWorkers(point, signal, async (stop) => {
+      const span = (this.options.warmUp + milliseconds) / 1_000;
+      await this.seed(Math.ceil(expected * span * 1.5) + 2 * point.workers * point.concurrency);
+      const refill = this.keepFilled(stop);
+      await this.untilAllWork(stop);
+      const window = await this.observe(milliseconds, stop);
+      refill.stop();
+      await refill.stopped;
+      return { ...window, ...point, why, load: 'backlog', critical: undefined, offered: undefined };
+    });
+  }
+
+  /** Posts at a rate through the api, and works on what comes. */
+  async atRate(
+    point: Point,
+    why: string,
+    milliseconds: number,
+    perSecond: number,
+    signal: AbortSignal,
+  ): Promise<Measurement> {
+    return this.withWorkers(point, signal, async (stop) => {
+      const loop = await this.startApi(stop);
+      const posting = loop.run(perSecond, this.options.warmUp + milliseconds, () => ++this.seeded, stop);
+      await this.untilAllWork(stop);
+      const since = Date.now();
+      const window = await this.observe(milliseconds, stop);
+      await posting;
+      await this.untilNothingIsPending(stop);
+      const critical = await this.database.criticalTimes(since);
+      return { ...window, ...point, why, load: 'open loop', critical, offered: perSecond };
+    });
+  }
+
+  /** Posts `total` conversations as fast as `users` callers can, and measures until all are counted. */
+  async burst(point: Point, why: string, total: number, users: number, signal: AbortSignal): Promise<Measurement> {
+    return this.withWorkers(point, signal, async (stop) => {
+      const loop = await this.startApi(stop);
+      await this.untilAllListen(stop);
+      const since = Date.now();
+      const begun = performance.now();
+      const settled = new AbortController();
+      const watching = this.observe(120_000, stop, settled.signal);
+      await loop.burst(total, users, () => ++this.seeded, stop);
+      await this.untilNothingIsPending(stop);
+      const seconds = (performance.now() - begun) / 1_000;
+      settled.abort();
+      const window = await watching;
+      const critical = await this.database.criticalTimes(since);
+      return {
+        ...window,
+        ...point,
+        seconds,
+        throughput: total / seconds,
+        why,
+        load: 'open loop',
+        critical,
+        offered: undefined,
+      };
+    });
+  }
+
+  /** Ends, drops and deletes everything that was made. */
+  async remove(): Promise<void> {
+    this.openLoop?.close();
+    await Promise.all([...this.workers, ...(this.api ? [this.api] : [])].map((one) => one.kill()));
+    await Promise.allSettled([this.broker.delete(), this.database.drop()]).then((results) => {
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
+    });
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async withWorkers<T>(point: Point, outer: AbortSignal, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = AbortSignal.any([outer, this.dead.signal]);
+    stop.throwIfAborted();
+    await this.broker.empty();
+    await this.database.empty();
+    this.workers = Array.from({ length: point.workers }, (_, index) => this.start('worker', `worker-${index}`, point));
+    try {
+      return await work(stop);
+    } finally {
+      await Promise.all(this.workers.map((worker) => worker.kill()));
+      this.workers = [];
+    }
+  }
+
+  private async startApi(signal: AbortSignal): Promise<OpenLoop> {
+    this.api ??= this.start('api', 'api', { workers: 1, concurrency: 1, poolSize: 10, group: 1 });
+    const url = await this.api.listening(signal);
+    this.openLoop ??= new OpenLoop(url, this.key, this.options.templates, this.options.users);
+    return this.openLoop;
+  }
+
+  private start(role: 'api' | 'worker', name: string, point: Point): ServiceProcess {
+    const { environment } = this;
+    const idle: Mix = { serviceTime: 0, cpuTime: 0 };
+    const variables = {
+      NODE_ENV: 'production',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      LOG_FORMAT: 'json',
+      LOG_LEVEL: 'info',
+      API_KEYS: this.key,
+      DATABASE_URL: environment.DATABASE_URL,
+      RABBITMQ_URL: environment.RABBITMQ_URL,
+      RABBITMQ_EXCHANGE: environment.RABBITMQ_EXCHANGE,
+      RABBITMQ_QUEUE: environment.RABBITMQ_QUEUE,
+      RABBITMQ_RPC_QUEUE: environment.RABBITMQ_RPC_QUEUE,
+      DATABASE_TIMEOUT: `${environment.DATABASE_TIMEOUT}ms`,
+      DATABASE_POOL_SIZE: String(point.poolSize),
+      MESSAGE_CONCURRENCY_PER_WORKER: String(point.concurrency),
+      RABBITMQ_CHANNELS: String(channelsFor(point.concurrency)),
+      COMMIT_GROUP_SIZE: String(point.group),
+    };
+    readEnvironment(variables, { APP_ROLE: role }); // a mistake of ours is better told here than by a process that dies
+    const log = join(this.folder, `${name}.log`);
+    return new ServiceProcess(role, variables, role === 'worker' ? this.options.mix : idle, log, (error) =>
+      this.dead.abort(error),
+    );
+  }
+
+  private async seed(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= SEED_BATCH) {
+      const size = Math.min(left, SEED_BATCH);
+      const messages = await this.database.seed(
+        this.seeded + 1,
+        this.seeded + size,
+        this.options.users,
+        this.options.templates,
+      );
+      this.seeded += size;
+      await this.broker.publish(messages);
+    }
+  }
+
+  private keepFilled(signal: AbortSignal): { stop: () => void; stopped: Promise<void> } {
+    let going = true;
+    const run = async () => {
+      let before = this.done();
+      while (going && !signal.aborted) {
+        await delay(SAMPLE_INTERVAL);
+        const done = this.done();
+        const perSecond = ((done - before) * 1_000) / SAMPLE_INTERVAL;
+        before = done;
+        if ((await this.broker.waiting()) < perSecond * REFILL_BELOW_SECONDS) await this.seed(Math.ceil(perSecond * 2));
+      }
+    };
+    return { stop: () => (going = false), stopped: run().catch((error: unknown) => this.dead.abort(error)) };
+  }
+
+  private done(): number {
+    return this.workers.reduce((sum, worker) => sum + (worker.latest?.done ?? 0), 0);
+  }
+
+  private async untilAllListen(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.listening(signal)));
+  }
+
+  /** All workers have taken messages, and have had the warm-up since. */
+  private async untilAllWork(signal: AbortSignal): Promise<void> {
+    await this.untilAllListen(signal);
+    const deadline = Date.now() + 30_000;
+    while (!this.workers.every(({ latest }) => (latest?.delivered ?? 0) > 0)) {
+      signal.throwIfAborted();
+      if (Date.now() > deadline)
+        throw new Error('tune: expected every worker to take a message within 30 s of its start');
+      await delay(20);
+    }
+    await delay(this.options.warmUp, undefined, { signal });
+  }
+
+  private async untilNothingIsPending(signal: AbortSignal): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while ((await this.database.pending()) > 0) {
+      signal.throwIfAborted();
+      if (Date.now() > deadline) return; // overload: what the window saw stands
+      await delay(SAMPLE_INTERVAL);
+    }
+  }
+
+  /** Watches for `milliseconds`, or until `enough`. */
+  private async observe(milliseconds: number, signal: AbortSignal, enough?: AbortSignal) {
+    // Reports come every 200 ms: rates are taken between two of a worker's own reports, so that their clock does not matter.
+    const first = this.workers.map((worker) => worker.reports.length - 1);
+    const before = this.clocks();
+    const begun = performance.now();
+    const queue: Sample[] = [];
+    while (performance.now() - begun < milliseconds && !(enough?.aborted ?? false)) {
+      signal.throwIfAborted();
+      const waiting = await this.broker.waiting();
+      const inFlight = this.workers.reduce((sum, worker) => sum + (worker.latest?.inFlight ?? 0), 0);
+      queue.push({ at: (performance.now() - begun) / 1_000, waiting, inFlight });
+      await delay(Math.min(SAMPLE_INTERVAL, Math.max(1, milliseconds - (performance.now() - begun))));
+    }
+    const seconds = (performance.now() - begun) / 1_000;
+    const after = this.clocks();
+    const seen = this.workers.map((worker, index) => worker.reports.slice(Math.max(0, first[index])));
+    const gained = (pick: (report: ServiceProcess['reports'][number]) => number) =>
+      seen.reduce(
+        (sum, reports) => sum + (reports.length > 1 ? pick(reports[reports.length - 1]) - pick(reports[0]) : 0),
+        0,
+      );
+    const throughput = seen.reduce((sum, reports) => {
+      const [from, to] = [reports[0], reports[reports.length - 1]];
+      return reports.length > 1 ? sum + ((to.done - from.done) * 1_000) / (to.at - from.at) : sum;
+    }, 0);
+    const done = Math.max(
+      1,
+      gained((report) => report.done),
+    );
+    const loops = seen.flatMap((reports) => reports.slice(1).map(({ elu }) => elu));
+    return {
+      seconds,
+      throughput,
+      failed: gained((report) => report.failed),
+      processing: percentiles(seen.flatMap((reports) => reports.slice(1).flatMap(({ times }) => times))),
+      cpu: cpuBetween(before, after, seconds),
+      cores: CORES,
+      eventLoop: loops.reduce((sum, elu) => sum + elu, 0) / Math.max(1, loops.length),
+      memory: this.workers.reduce((sum, worker) => sum + (worker.latest?.memory ?? 0), 0),
+      pool: {
+        waits: gained(({ pool }) => pool.waits) / done,
+        waitMs: gained(({ pool }) => pool.waitMs) / done,
+        heldMs: gained(({ pool }) => pool.heldMs) / done,
+      },
+      queue,
+    };
+  }
+
+  private clocks(): Clocks {
+    const { user, system } = process.cpuUsage();
+    return {
+      workers: this.workers.reduce((sum, { pid }) => sum + (cpuOfProcess(pid) ?? 0), 0),
+      database: this.postmaster === undefined ? undefined : cpuOfFamily(this.postmaster),
+      broker: this.brokerPid === undefined ? undefined : cpuOfProcess(this.brokerPid),
+      api: this.api ? (cpuOfProcess(this.api.pid) ?? 0) : 0,
+      tuner: (user + system) / 1e6,
+      machine: cpuOfMachine(),
+    };
+  }
+}
+
+function cpuBetween(before: Clocks, after: Clocks, seconds: number): CpuUse {
+  const used = (name: 'database' | 'broker' | 'machine') => {
+    const [from, to] = [before[name], after[name]];
+    return from === undefined || to === undefined ? undefined : (to - from) / seconds;
+  };
+  return {
+    workers: (after.workers - before.workers) / seconds,
+    database: used('database'),
+    broker: used('broker'),
+    machine: used('machine'),
+    api: (after.api - before.api) / seconds,
+    tuner: (after.tuner - before.tuner) / seconds,
+  };
+}

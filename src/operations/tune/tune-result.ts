@@ -1,0 +1,155 @@
+/** What a run of `tune` found: the JSON it writes, and what its report shows. */
+import { poolFor, type Mix } from '../plan/capacity';
+import type { Costs } from '../plan/measured-costs';
+import { MEASURED_COSTS } from '../plan/measured-costs';
+import { channelsFor } from '../plan/plan';
+import { othersUse, pointText, type Measurement, type Point } from './measurement';
+import { bindingResource, candidates, knee, rivalOf } from './search';
+import { mean, pairedRatio } from './statistics';
+
+export interface TuneResult {
+  /** False when it was interrupted: the answer is that of what was measured until then. */
+  readonly complete: boolean;
+  readonly kind: 'search' | 'grid' | 'classic';
+  readonly startedAt: string;
+  readonly seconds: number;
+  readonly machine: { readonly cores: number; readonly cpu: string; readonly memory: number; readonly node: string };
+  readonly mix: Mix;
+  readonly measurements: readonly Measurement[];
+  readonly answer: Answer | undefined;
+  /** For `plan --measured`. */
+  readonly costs: Costs | undefined;
+  /** What `plan` would have said of the recommended point before anything ran, messages a second. */
+  readonly predicted: number | undefined;
+}
+
+export interface Answer {
+  readonly point: Point;
+  readonly throughput: number;
+  readonly env: readonly string[];
+  /** Against the next best, with the interval that holds the ratio with 90 %; null where there were too few runs for one. */
+  readonly nextBest:
+    | {
+        readonly point: Point;
+        readonly throughput: number;
+        readonly ratio: number;
+        readonly interval: readonly [number, number] | null;
+      }
+    | undefined;
+  readonly binding: string;
+  /** What else the operator should know. */
+  readonly remarks: readonly string[];
+}
+
+export function answerOf(
+  measured: readonly Measurement[],
+  limits: { workers: number; concurrency: number },
+): Answer | undefined {
+  const [chosen, ...others] = knee(candidates(measured));
+  if (!chosen) return undefined;
+  const next = rivalOf(chosen, others);
+  const pairs =
+    next &&
+    pairedRatio(
+      ...([chosen.runs, next.runs].map((runs) => runs.map(({ throughput }) => throughput)) as [number[], number[]]),
+    );
+  return {
+    point: chosen.point,
+    throughput: chosen.throughput,
+    env: environmentLines(chosen.point),
+    nextBest: next &&
+      pairs && {
+        point: next.point,
+        throughput: next.throughput,
+        ratio: chosen.throughput / next.throughput,
+        interval: Number.isFinite(pairs.high) ? [pairs.low, pairs.high] : null,
+      },
+    binding: bindingResource(chosen.runs[0]),
+    remarks: remarksOn(chosen.runs, limits),
+  };
+}
+
+function environmentLines({ workers, concurrency, poolSize, group }: Point): string[] {
+  return [
+    `WORKER_REPLICAS=${workers}`,
+    `MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`,
+    `RABBITMQ_CHANNELS=${channelsFor(concurrency)}`,
+    `COMMIT_GROUP_SIZE=${group}`,
+    `DATABASE_POOL_SIZE=${poolSize}`,
+  ];
+}
+
+/** CPU of others than those that were measured, above which the figures are not the service's own. Share of the machine. */
+const DISTURBED = 0.1;
+
+function remarksOn(runs: readonly Measurement[], limits: { workers: number; concurrency: number }): string[] {
+  const [{ workers, concurrency }] = runs;
+  const remarks: string[] = [];
+  if (concurrency === limits.concurrency)
+    remarks.push(`C is at the highest that was allowed: try higher ones with --concurrency`);
+  if (workers === limits.workers) remarks.push(`W is at the highest that was allowed: try more with --workers`);
+  const others = mean(runs.map((run) => othersUse(run) / run.cores));
+  if (others > DISTURBED)
+    remarks.push(`others used ${Math.round(100 * others)} % of this machine meanwhile: repeat on a quiet one`);
+  if (runs.some(({ failed }) => failed > 0))
+    remarks.push('some messages failed: look at them before trusting the figures');
+  if (runs.some(({ cpu }) => cpu.database === undefined))
+    remarks.push('PostgreSQL does not run here, or cannot be looked at: its CPU is not known');
+  if (runs.some(({ cpu }) => cpu.broker === undefined))
+    remarks.push('RabbitMQ does not run here, or cannot be looked at: its CPU is not known');
+  return remarks;
+}
+
+/** What a message and a process cost here, beside the mix's own work. */
+export function costsOf(measured: readonly Measurement[], mix: Mix): Costs | undefined {
+  const runs = measured.filter(({ throughput, load }) => throughput > 0 && load === 'backlog');
+  if (runs.length === 0) return undefined;
+  const perMessage = (pick: (run: Measurement) => number | undefined) => {
+    const known = runs.map((run) => ({ run, cpu: pick(run) })).filter(({ cpu }) => cpu !== undefined);
+    return known.length === 0
+      ? undefined
+      : (1_000 * sum(known.map(({ cpu }) => cpu ?? 0))) / sum(known.map(({ run }) => run.throughput));
+  };
+  const each = (run: Measurement) => run.memory / run.workers;
+  const [least] = [...runs].sort((a, b) => a.concurrency - b.concurrency);
+  const [most] = [...runs].sort((a, b) => b.concurrency - a.concurrency);
+  const slope =
+    most.concurrency > least.concurrency ? (each(most) - each(least)) / (most.concurrency - least.concurrency) : 0;
+  return {
+    workerCpu: Math.max(0, (perMessage(({ cpu }) => cpu.workers) ?? 0) - mix.cpuTime),
+    databaseCpu: perMessage(({ cpu }) => cpu.database) ?? MEASURED_COSTS.databaseCpu,
+    brokerCpu: perMessage(({ cpu }) => cpu.broker) ?? MEASURED_COSTS.brokerCpu,
+    connectionTime: Math.min(...runs.map(({ pool }) => pool.heldMs)),
+    processMemory: each(least),
+    messageMemory: Math.max(0, slope),
+  };
+}
+
+/** The pool that a run would have needed, by what each message held. */
+export function poolNeeded(run: Measurement): number {
+  const costs = { ...MEASURED_COSTS, connectionTime: run.pool.heldMs };
+  return poolFor(run.throughput / run.workers, run.concurrency, costs);
+}
+
+/** The short answer. */
+export function answerText(answer: Answer): string[] {
+  const { point, throughput, nextBest, binding, env, remarks } = answer;
+  const percent = nextBest && `${Math.abs(100 * (nextBest.ratio - 1)).toFixed(0)} %`;
+  const beyond = nextBest?.interval && (nextBest.interval[0] > 1 || nextBest.interval[1] < 1);
+  return [
+    `${pointText(point)}: ${Math.round(throughput).toLocaleString('en-US')} messages a second.`,
+    ...(nextBest
+      ? [
+          `Next: ${pointText(nextBest.point)} with ${Math.round(nextBest.throughput).toLocaleString('en-US')}, ${percent} ${nextBest.ratio >= 1 ? 'less' : 'more'}${beyond ? '' : ', which is within the noise'}.`,
+        ]
+      : []),
+    `What binds: ${binding}.`,
+    ...remarks.map((remark) => `Note: ${remark}.`),
+    '',
+    ...env.map((line) => `  ${line}`),
+  ];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
