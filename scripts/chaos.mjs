@@ -292,7 +292,7 @@ function serviceEnvironment(servers, workers) {
     NODE_ENV: 'test',
     HOST: '127.0.0.1',
     LOG_FORMAT: 'json',
-    LOG_LEVEL: 'info',
+    LOG_LEVEL: 'debug', // the verdict reads who processed what
     DATABASE_URL: servers.database.url,
     RABBITMQ_URL: servers.broker.url,
     RABBITMQ_QUEUE: QUEUE,

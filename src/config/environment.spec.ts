@@ -41,6 +41,7 @@ describe('defaults', () => {
       RABBITMQ_RPC_QUEUE: 'friendship_rpc',
       MESSAGE_CONCURRENCY_PER_WORKER: 1,
       RABBITMQ_CHANNELS: 1,
+      COMMIT_GROUP_SIZE: 1,
       RETRY_DELAYS: [5_000, 30_000, 120_000, 600_000],
       SCORING_SKIP_BOT_TYPES: ['NEXT_LESSON'],
       BUSINESS_TIME_ZONE: 'Asia/Ho_Chi_Minh',

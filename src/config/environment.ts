@@ -167,6 +167,13 @@ export const FIELDS = {
       'W: worker processes, where known. Docker Compose starts this many; a worker that is told only reports it.',
     parser: integer(1, 10_000),
   },
+  COMMIT_GROUP_SIZE: {
+    group: 'Concurrency',
+    description:
+      'The most messages that share a transaction. 1: each has its own. Above 1, what becomes ready while a commit is under way goes into the next one; nobody waits for company. It helps where C is large, since a group cannot be larger than C.',
+    parser: integer(1, 1_000),
+    default: '1',
+  },
   RETRY_DELAYS: {
     group: 'Failures',
     description:

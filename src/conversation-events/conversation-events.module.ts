@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Environment } from '../config/environment';
 import { ScoringModule } from '../scoring/scoring.module';
+import { CommitGroups } from './commit-groups';
 import { ConsumptionGate } from './consumption-gate';
 import { ConversationEndedConsumer } from './conversation-ended.consumer';
 import { ConversationEventEntity } from './conversation-event.entity';
@@ -50,6 +51,7 @@ export class ConversationEventsModule {
     const worker = [
       Retention,
       RetentionRepository,
+      CommitGroups,
       CrashGuard,
       ConversationEndedConsumer,
       DeadLettersConsumer,

@@ -26,6 +26,12 @@ export interface LoadedEvent {
   readonly new_memories_count: number | null;
 }
 
+/** An event and what it is worth. */
+export interface ScoredEvent {
+  readonly conversationId: string;
+  readonly score: ScoreBreakdown;
+}
+
 const INSERT: Statement = {
   name: 'conversation_events_insert',
   text: `INSERT INTO conversation_events
@@ -38,12 +44,20 @@ const INSERT: Statement = {
          RETURNING accepted_at`,
 };
 
-export const LOAD: Statement = {
-  name: 'conversation_events_load',
-  text: `SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
+const WHAT_IS_LOADED = `
+         SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
                 CASE WHEN status = 'PENDING' THEN conversation_log END AS conversation_log,
                 user_initiated_questions, session_emotion, new_memories_count
-           FROM conversation_events WHERE conversation_id = $1`,
+           FROM conversation_events`;
+
+export const LOAD: Statement = {
+  name: 'conversation_events_load',
+  text: `${WHAT_IS_LOADED} WHERE conversation_id = $1`,
+};
+
+const LOAD_GROUP: Statement = {
+  name: 'conversation_events_load_group',
+  text: `${WHAT_IS_LOADED} WHERE conversation_id = ANY ($1)`,
 };
 
 /**
@@ -54,14 +68,36 @@ export const APPLY_SCORE: Statement = {
   name: 'conversation_events_apply_score',
   text: `WITH counted AS (
            UPDATE conversation_events AS event SET
-                  status = 'PROCESSED', attempt_count = attempt_count + 1, processed_at = clock_timestamp(),
-                  friendship_score_change = $2::numeric, score_breakdown = $3::jsonb, rule_version = $4,
-                  topic_id = (SELECT topic_id FROM topic_agents WHERE topic_agents.agent_tag = event.agent_tag),
-                  business_day = (end_time AT TIME ZONE $6)::date, publish_due_at = NULL
+                  ${whatCountingSets('$2::numeric', '$3::jsonb', '$4', '$6')}
             WHERE conversation_id = $1 AND status = 'PENDING'
         RETURNING user_id, bot_id, end_time, business_day, topic_id, $2::numeric AS change, $5::bigint AS turns)
          ${foldIntoFriendshipStatus('counted')}`,
 };
+
+/**
+ * The same for a group. One transaction takes the locks of several events; the ids come sorted, so that two groups take those that
+ * they share in the same order. Should the planner choose another order, PostgreSQL ends the deadlock and the group is split.
+ */
+const APPLY_SCORES: Statement = {
+  name: 'conversation_events_apply_scores',
+  text: `WITH scored AS (
+           SELECT * FROM unnest($1::varchar[], $2::numeric[], $3::jsonb[], $4::varchar[], $5::bigint[])
+               AS scored (conversation_id, change, breakdown, rule_version, turns)
+         ), counted AS (
+           UPDATE conversation_events AS event SET
+                  ${whatCountingSets('scored.change', 'scored.breakdown', 'scored.rule_version', '$6')}
+             FROM scored WHERE event.conversation_id = scored.conversation_id AND event.status = 'PENDING'
+        RETURNING event.conversation_id, user_id, bot_id, end_time, business_day, topic_id, change, turns
+         ), folded AS (${foldIntoFriendshipStatus('counted')})
+         SELECT conversation_id FROM counted`,
+};
+
+function whatCountingSets(change: string, breakdown: string, ruleVersion: string, timeZone: string): string {
+  return `status = 'PROCESSED', attempt_count = attempt_count + 1, processed_at = clock_timestamp(),
+                  friendship_score_change = ${change}, score_breakdown = ${breakdown}, rule_version = ${ruleVersion},
+                  topic_id = (SELECT topic_id FROM topic_agents WHERE topic_agents.agent_tag = event.agent_tag),
+                  business_day = (end_time AT TIME ZONE ${timeZone})::date, publish_due_at = NULL`;
+}
 
 /** Takes the row's lock; a second delivery finds it no longer PENDING. */
 const SKIP: Statement = {
@@ -147,6 +183,13 @@ export class ConversationEventsRepository {
     return rows[0];
   }
 
+  /** Like {@link load}, for several: in the order of the ids. */
+  async loadGroup(runner: QueryRunner, conversationIds: readonly string[]): Promise<(LoadedEvent | undefined)[]> {
+    const { rows } = await execute<LoadedEvent>(runner, LOAD_GROUP, [conversationIds]);
+    const events = new Map(rows.map((event) => [event.conversation_id, event]));
+    return conversationIds.map((id) => events.get(id));
+  }
+
   /** @returns false when the event was settled meanwhile: nothing was counted */
   async applyScore(runner: QueryRunner, conversationId: string, score: ScoreBreakdown): Promise<boolean> {
     const { rowCount } = await execute(runner, APPLY_SCORE, [
@@ -158,6 +201,24 @@ export class ConversationEventsRepository {
       this.environment.BUSINESS_TIME_ZONE,
     ]);
     return rowCount === 1;
+  }
+
+  /** Like {@link applyScore}, for several in one transaction: in the order of the scores. An event that stands in it twice counts once. */
+  async applyScores(runner: QueryRunner, scored: readonly ScoredEvent[]): Promise<boolean[]> {
+    const byId = new Map(scored.map((event) => [event.conversationId, event]));
+    const sorted = [...byId.keys()].sort();
+    const scores = sorted.map((id) => (byId.get(id) as ScoredEvent).score);
+    const { rows } = await execute<{ conversation_id: string }>(runner, APPLY_SCORES, [
+      sorted,
+      scores.map((score) => score.friendship_score_change),
+      scores.map((score) => JSON.stringify(score)),
+      scores.map((score) => score.rule_version),
+      scores.map((score) => score.total_turns),
+      this.environment.BUSINESS_TIME_ZONE,
+    ]);
+    const counted = new Set(rows.map((row) => row.conversation_id));
+    // The second of two deliveries of one event finds it taken.
+    return scored.map(({ conversationId }) => counted.delete(conversationId));
   }
 
   /** @returns false when the event was settled meanwhile */

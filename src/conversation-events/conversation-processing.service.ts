@@ -9,6 +9,7 @@ import type { IncomingMessage } from '../messaging/incoming-message';
 import { ack, type DeadLetterReason, type Outcome } from '../messaging/outcome';
 import { retryPolicy, type RetryPolicy } from '../messaging/retry-policy';
 import { ScoringService } from '../scoring/scoring.service';
+import { CommitGroups } from './commit-groups';
 import { fingerprint, type ConversationEnd } from './conversation-end';
 import { ConversationEventsRepository, type LoadedEvent } from './conversation-events.repository';
 import { InvalidMessage, parseConversationMessage, type ConversationMessage } from './conversation-message';
@@ -45,6 +46,7 @@ export class ConversationProcessingService {
     @Inject(ENVIRONMENT) private readonly environment: Environment,
     private readonly queryRunners: QueryRunners,
     private readonly repository: ConversationEventsRepository,
+    private readonly groups: CommitGroups,
     private readonly scoring: ScoringService,
     private readonly database: DatabaseMonitor,
     private readonly passage: QueuePassage,
@@ -68,32 +70,30 @@ export class ConversationProcessingService {
     }
   }
 
-  /** load ► score ► apply, in a scope with a query runner of its own. */
-  private settle(message: ConversationMessage): Promise<Settlement> {
-    return this.queryRunners.use(async (runner) => {
-      const event = await this.load(runner, message);
-      if (event.status === 'FAILED') return this.confirmDeadLetter(runner, event);
-      if (event.status !== 'PENDING') return { result: 'duplicate', event, outcome: ack };
-      if (this.skippedBotTypes.has(event.bot_type.toLowerCase())) {
-        const skipped = await this.repository.skip(runner, event.conversation_id);
-        return { result: skipped ? 'skipped' : 'duplicate', event, outcome: ack };
-      }
-      const score = this.scoring.score(toScoreInput(event));
-      const counted = await this.repository.applyScore(runner, event.conversation_id, score);
-      return { result: counted ? 'processed' : 'duplicate', event, score, outcome: ack };
-    });
+  /** load ► score ► apply. Database connections are lent for a statement each, and none is held in between. */
+  private async settle(message: ConversationMessage): Promise<Settlement> {
+    const event = await this.load(message);
+    if (event.status === 'FAILED') return this.confirmDeadLetter(event);
+    if (event.status !== 'PENDING') return { result: 'duplicate', event, outcome: ack };
+    if (this.skippedBotTypes.has(event.bot_type.toLowerCase())) return this.skip(event);
+    const score = this.scoring.score(toScoreInput(event));
+    const counted = await this.groups.applyScore(event.conversation_id, score);
+    return { result: counted ? 'processed' : 'duplicate', event, score, outcome: ack };
   }
 
-  private async load(runner: QueryRunner, message: ConversationMessage): Promise<LoadedEvent> {
-    const { conversationId, conversation } = message;
-    if (conversation) await this.store(runner, conversation);
-    const event = await this.repository.load(runner, conversationId);
+  private async load({ conversationId, conversation }: ConversationMessage): Promise<LoadedEvent> {
+    if (conversation) await this.queryRunners.use((runner) => this.store(runner, conversation));
+    const event = await this.groups.load(conversationId);
     if (!event) {
-      const erased = conversation !== undefined || (await this.repository.isErased(runner, conversationId));
+      const erased = conversation !== undefined || (await this.isErased(conversationId));
       throw erased ? new ErasedConversation() : new UnknownConversation();
     }
     if (event.status === 'PENDING' && event.conversation_log === null) throw new PurgedConversation();
     return event;
+  }
+
+  private isErased(conversationId: string): Promise<boolean> {
+    return this.queryRunners.use((runner) => this.repository.isErased(runner, conversationId));
   }
 
   /** A whole conversation in a message is stored like a posted one; a known one must be the same. */
@@ -104,11 +104,17 @@ export class ConversationProcessingService {
     if (known && !known.fingerprint.equals(print.hash)) throw new ConflictingConversation();
   }
 
+  private async skip(event: LoadedEvent): Promise<Settlement> {
+    const skipped = await this.queryRunners.use((runner) => this.repository.skip(runner, event.conversation_id));
+    return { result: skipped ? 'skipped' : 'duplicate', event, outcome: ack };
+  }
+
   /** The worker died between marking the event FAILED and dead-lettering its message: now it is dead-lettered. */
-  private async confirmDeadLetter(runner: QueryRunner, event: LoadedEvent): Promise<Settlement> {
-    if (await this.repository.hasSettlingDeadLetter(runner, event.conversation_id)) {
-      return { result: 'duplicate', event, outcome: ack };
-    }
+  private async confirmDeadLetter(event: LoadedEvent): Promise<Settlement> {
+    const recorded = await this.queryRunners.use((runner) =>
+      this.repository.hasSettlingDeadLetter(runner, event.conversation_id),
+    );
+    if (recorded) return { result: 'duplicate', event, outcome: ack };
     const outcome = deadLetter('ATTEMPTS_EXHAUSTED', event.attempt_count, event.conversation_id, true);
     return { result: 'dead-lettered', event, outcome: { ...outcome, errorCode: event.last_error_code ?? undefined } };
   }

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { describeError } from '../errors/describe';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import type { Outcome } from '../messaging/outcome';
@@ -17,9 +17,15 @@ export interface Settlement {
 
 type Counts = Record<Settlement['result'] | 'retried' | 'deferred' | 'rejected' | 'erased', number>;
 
-/** One line a message: ids, outcome and times (milliseconds), never a word of the conversation. Counts for the last line. */
+/** How often a worker that did something says how much, milliseconds. */
+const SUMMARY_INTERVAL = 10_000;
+
+/**
+ * Ids, outcomes and times (milliseconds), never a word of the conversation. What went well is a line a message at debug level only, since
+ * at thousands a second a line costs as much as the score; at info level a summary stands for it. What failed is always a line.
+ */
 @Injectable()
-export class ProcessingLog {
+export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
   readonly counts: Counts = {
     processed: 0,
     skipped: 0,
@@ -31,8 +37,18 @@ export class ProcessingLog {
     erased: 0,
   };
   private readonly logger = new Logger('Conversations');
+  private summarised: Counts = { ...this.counts };
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly metrics: Metrics) {}
+
+  onModuleInit(): void {
+    this.timer = setInterval(() => this.summarise(), SUMMARY_INTERVAL).unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
 
   settled(message: IncomingMessage, { conversationId }: ConversationMessage, settlement: Settlement): void {
     const { event, result, score } = settlement;
@@ -42,14 +58,16 @@ export class ProcessingLog {
       this.metrics.of.criticalTime.observe(criticalMs / 1000);
       this.metrics.of.queueWait.observe(Math.max(0, criticalMs - since(message)) / 1000);
     }
-    this.logger.log({
+    const line = {
       msg: result,
       conversation_id: conversationId,
       user_id: event.user_id,
       change: score?.friendship_score_change,
       processing_ms: since(message),
       critical_ms: criticalMs,
-    });
+    };
+    if (result === 'dead-lettered') this.logger.warn(line);
+    else this.logger.debug(line);
   }
 
   failed(
@@ -77,6 +95,15 @@ export class ProcessingLog {
   private count(result: keyof Counts): void {
     this.counts[result]++;
     this.metrics.of.conversations.inc({ result });
+  }
+
+  private summarise(): void {
+    const names = Object.keys(this.counts) as (keyof Counts)[];
+    const news = names.filter((name) => this.counts[name] > this.summarised[name]);
+    if (news.length === 0) return;
+    const since = Object.fromEntries(news.map((name) => [name, this.counts[name] - this.summarised[name]]));
+    this.summarised = { ...this.counts };
+    this.logger.log({ msg: 'summary', seconds: SUMMARY_INTERVAL / 1_000, ...since });
   }
 }
 

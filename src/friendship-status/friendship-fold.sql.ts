@@ -10,21 +10,17 @@ export function foldIntoFriendshipStatus(counted: string): string {
   return `
     INSERT INTO friendship_status AS status
            (user_id, friendship_score, last_interaction_date, interaction_days, topic_metrics, updated_at)
-    SELECT per_user.user_id, per_user.score, per_user.last_end, per_user.days,
-           coalesce((SELECT jsonb_object_agg(topic.topic_id, jsonb_build_object(
-                              'score', topic.score, 'turns', topic.turns,
-                              'last_date', topic.last_date, 'agents_used', topic.agents))
-                       FROM (SELECT topic_id, sum(change) AS score, sum(turns) AS turns,
-                                    to_char(max(end_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last_date,
-                                    jsonb_agg(DISTINCT bot_id COLLATE "C") AS agents
-                               FROM ${counted} AS of_topic
-                              WHERE of_topic.user_id = per_user.user_id AND topic_id IS NOT NULL
-                              GROUP BY topic_id) AS topic), '{}'),
-           clock_timestamp()
+    SELECT per_user.user_id, per_user.score, per_user.last_end, per_user.days, coalesce(by_topic.metrics, '{}'), clock_timestamp()
       FROM (SELECT user_id, sum(change) AS score, max(end_time) AS last_end,
                    range_agg(daterange(business_day, business_day, '[]')) AS days
-              FROM ${counted} AS of_user
-             GROUP BY user_id) AS per_user
+              FROM ${counted} GROUP BY user_id) AS per_user
+      LEFT JOIN (SELECT user_id, jsonb_object_agg(topic_id, metrics) AS metrics
+                   FROM (SELECT user_id, topic_id, jsonb_build_object(
+                                  'score', sum(change), 'turns', sum(turns),
+                                  'last_date', to_char(max(end_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                                  'agents_used', jsonb_agg(DISTINCT bot_id COLLATE "C")) AS metrics
+                           FROM ${counted} WHERE topic_id IS NOT NULL GROUP BY user_id, topic_id) AS of_topic
+                  GROUP BY user_id) AS by_topic USING (user_id)
      ORDER BY per_user.user_id
     ON CONFLICT (user_id) DO UPDATE SET
            friendship_score = status.friendship_score + excluded.friendship_score,

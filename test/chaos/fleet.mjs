@@ -76,6 +76,8 @@ export class Slot {
       env: {
         ...env,
         APP_ROLE: this.role,
+        // Grouped and per-message commits must get along.
+        COMMIT_GROUP_SIZE: Number(this.name.at(-1)) % 2 === 1 ? '1' : '50',
         PORT: String(this.port),
         DATABASE_URL: this.database.through(database.url),
         RABBITMQ_URL: this.broker.through(broker.url),

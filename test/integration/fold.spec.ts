@@ -48,8 +48,11 @@ describe('the fold of events into a friendship status', () => {
     await namespace.remove();
   });
 
-  /** Stores the happenings as events of a new child and applies them in the given order (indexes, repeats allowed). */
-  async function statusAfter(happenings: readonly Happening[], order: readonly number[]) {
+  /**
+   * Stores the happenings as events of a new child and applies them in the given order (indexes, repeats allowed): one by one, or
+   * `groupSize` at once.
+   */
+  async function statusAfter(happenings: readonly Happening[], order: readonly number[], groupSize?: number) {
     const child = `child-${++children}`;
     for (const [index, happening] of happenings.entries()) {
       const end = new Date(happening.end_time);
@@ -69,7 +72,7 @@ describe('the fold of events into a friendship status', () => {
       });
     }
     const changes: number[] = [];
-    for (const index of order) {
+    const scored = order.map((index) => {
       const happening = happenings[index];
       const score = scoreComponents({
         totalTurns: happening.total_turns,
@@ -78,7 +81,14 @@ describe('the fold of events into a friendship status', () => {
         newMemoriesCount: happening.new_memories_count,
       });
       changes[index] = score.friendship_score_change;
-      await repository.applyScore(runner, `${child}-${index}`, score);
+      return { conversationId: `${child}-${index}`, score };
+    });
+    if (groupSize === undefined) {
+      for (const { conversationId, score } of scored) await repository.applyScore(runner, conversationId, score);
+    } else {
+      for (let start = 0; start < scored.length; start += groupSize) {
+        await repository.applyScores(runner, scored.slice(start, start + groupSize));
+      }
     }
     const { rows } = await namespace.database.query(
       `SELECT 'any' AS user_id, friendship_score, last_interaction_date, interaction_days::text, topic_metrics
@@ -120,7 +130,7 @@ describe('the fold of events into a friendship status', () => {
     },
   );
 
-  it('gives the same row for any order and any duplication of a random set of conversations', async () => {
+  it('gives the same row for any order, any duplication and any grouping of a random set of conversations', async () => {
     await topics([
       { agent_tag: 'tag-1', topic_id: 'topic-1' },
       { agent_tag: 'tag-2', topic_id: 'topic-1' },
@@ -143,16 +153,18 @@ describe('the fold of events into a friendship status', () => {
       const order = extra.chain((more) =>
         fc.shuffledSubarray([...indexes, ...more], { minLength: indexes.length + more.length }),
       );
-      return fc.tuple(fc.constant(happenings), order);
+      return fc.tuple(fc.constant(happenings), order, fc.integer({ min: 1, max: 15 }));
     });
     await fc.assert(
-      fc.asyncProperty(scenario, async ([happenings, order]) => {
+      fc.asyncProperty(scenario, async ([happenings, order, groupSize]) => {
         const straight = await statusAfter(
           happenings,
           happenings.map((_, index) => index),
         );
         const shuffled = await statusAfter(happenings, order);
         expect(shuffled.row).toEqual(straight.row);
+        const grouped = await statusAfter(happenings, order, groupSize);
+        expect(grouped.row).toEqual(straight.row);
         const sum = straight.changes.reduce((total, change) => total + change, 0);
         expect(Number(straight.row!.friendship_score)).toBe(sum);
       }),

@@ -4,13 +4,21 @@ import { ServiceProcess, stopAll } from '../support/service-process';
 import { until } from '../support/until';
 
 /** Events, statuses and dead letters as they stand in PostgreSQL. */
-describe('a worker', () => {
+describe.each([
+  ['a transaction for each message', 1],
+  ['grouped commits', 50],
+])('a worker with %s', (_how, groupSize) => {
   let namespace: Namespace;
   let api: ServiceProcess;
   let worker: ServiceProcess;
 
   beforeAll(async () => {
-    namespace = await createNamespace({ MESSAGE_CONCURRENCY_PER_WORKER: '20', RABBITMQ_CHANNELS: '2' });
+    namespace = await createNamespace({
+      MESSAGE_CONCURRENCY_PER_WORKER: '20',
+      RABBITMQ_CHANNELS: '2',
+      COMMIT_GROUP_SIZE: String(groupSize),
+      DATABASE_TIMEOUT: '20s', // 500 posts at once share ten connections, on a machine that may be busy
+    });
     [api, worker] = await Promise.all([
       ServiceProcess.start('api', namespace.variables),
       ServiceProcess.start('worker', namespace.variables),
@@ -120,11 +128,12 @@ describe('a worker', () => {
     await lock.query('SELECT FROM conversation_events WHERE conversation_id = $1 FOR UPDATE', [id]);
     await namespace.broker.send({ conversation_id: id });
     await namespace.broker.send({ conversation_id: id });
+    // In one group, they wait as one.
     await until('both to wait for the row', async () => {
       const { rowCount } = await namespace.database.query(
         `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
       );
-      return rowCount === 2;
+      return groupSize > 1 ? rowCount !== 0 : rowCount === 2;
     });
     await lock.query('ROLLBACK');
     lock.release();
@@ -258,6 +267,18 @@ describe('a worker', () => {
         settles_event: false,
         body: Buffer.from(JSON.stringify(body)),
       });
+    });
+
+    it('counts the others that came with it, each once', async () => {
+      const bodies = Array.from({ length: 30 }, (_, index) =>
+        conversation({ user_id: index % 10 === 3 ? 'child-refused' : 'child-beside' }),
+      );
+      const answers = await Promise.all(bodies.map((body) => api.post('/v1/conversations/end', body)));
+      expect(answers.filter(({ status }) => status !== 202)).toEqual([]);
+      const rows = await Promise.all(bodies.map(({ conversation_id }) => settled(conversation_id)));
+      const statuses = rows.map(({ status, attempt_count }) => `${String(status)} ${String(attempt_count)}`);
+      expect(statuses).toEqual(bodies.map(({ user_id }) => (user_id === 'child-refused' ? 'FAILED 3' : 'PROCESSED 1')));
+      expect(await scoreOf('child-beside')).toBe(27 * 3);
     });
 
     it('makes no second dead letter when a copy of its message arrives later', async () => {

@@ -7,16 +7,21 @@ const LOG = {
   text: 'SELECT conversation_log FROM conversation_events WHERE conversation_id = $1',
 };
 
-mutate('conversation_events_load', async (run, runner, statement, values) => {
-  const result = await run(runner, statement, values);
-  for (const row of result.rows) {
-    if (row.status !== 'PROCESSED') continue;
-    const { rows } = await run(runner, LOG, values);
-    Object.assign(row, { status: 'PENDING', conversation_log: rows[0].conversation_log });
-  }
-  return result;
-});
+for (const load of ['conversation_events_load', 'conversation_events_load_group']) {
+  mutate(load, async (run, runner, statement, values) => {
+    const result = await run(runner, statement, values);
+    for (const row of result.rows) {
+      if (row.status !== 'PROCESSED') continue;
+      const { rows } = await run(runner, LOG, [row.conversation_id]);
+      Object.assign(row, { status: 'PENDING', conversation_log: rows[0].conversation_log });
+    }
+    return result;
+  });
+}
 
 mutate('conversation_events_apply_score', (run, runner, statement, values) =>
   run(runner, replaced(statement, "AND status = 'PENDING'", ''), values),
+);
+mutate('conversation_events_apply_scores', (run, runner, statement, values) =>
+  run(runner, replaced(statement, "AND event.status = 'PENDING'", ''), values),
 );

@@ -1,0 +1,44 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { GroupedWork } from '../database/grouped-work';
+import { QueryRunners } from '../database/query-runners';
+import type { ScoreBreakdown } from '../scoring/score';
+import { ConversationEventsRepository, type LoadedEvent, type ScoredEvent } from './conversation-events.repository';
+
+/**
+ * The database's two parts in the life of a message: what is to be scored, and what it is worth.
+ * With a `COMMIT_GROUP_SIZE` of 1 each message has a query runner and a transaction of its own. Above, messages that come together
+ * share them; each still has its own outcome, and one that fails is told apart from its neighbours.
+ */
+@Injectable()
+export class CommitGroups {
+  private readonly loads: GroupedWork<string, LoadedEvent | undefined>;
+  private readonly applies: GroupedWork<ScoredEvent, boolean>;
+  private readonly grouped: boolean;
+
+  constructor(
+    @Inject(ENVIRONMENT) environment: Environment,
+    private readonly queryRunners: QueryRunners,
+    private readonly repository: ConversationEventsRepository,
+  ) {
+    const { COMMIT_GROUP_SIZE: size } = environment;
+    this.grouped = size > 1;
+    this.loads = new GroupedWork((ids) => queryRunners.use((runner) => repository.loadGroup(runner, ids)), size);
+    this.applies = new GroupedWork(
+      (scored) => queryRunners.use((runner) => repository.applyScores(runner, scored)),
+      size,
+    );
+  }
+
+  /** The event, or undefined where there is none. Takes no lock, since the claim decides. */
+  load(conversationId: string): Promise<LoadedEvent | undefined> {
+    if (this.grouped) return this.loads.do(conversationId);
+    return this.queryRunners.use((runner) => this.repository.load(runner, conversationId));
+  }
+
+  /** @returns false when the event was settled meanwhile: nothing was counted */
+  applyScore(conversationId: string, score: ScoreBreakdown): Promise<boolean> {
+    if (this.grouped) return this.applies.do({ conversationId, score });
+    return this.queryRunners.use((runner) => this.repository.applyScore(runner, conversationId, score));
+  }
+}
