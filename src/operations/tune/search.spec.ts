@@ -43,7 +43,14 @@ function simulate({ residence, cpu, others, cores }: System, point: Point, noise
     memory: 0,
     pool: { waits: 0, waitMs: 0, heldMs: 1 },
     queue: [],
-    cpu: { workers: busy, database: 0, broker: 0, api: 0, tuner: 0, machine: (throughput * (cpu + others)) / 1_000 },
+    cpu: {
+      workers: busy,
+      database: (throughput * others) / 1_000,
+      broker: 0,
+      api: 0,
+      tuner: 0,
+      machine: (throughput * (cpu + others)) / 1_000,
+    },
   };
 }
 

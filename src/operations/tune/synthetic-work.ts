@@ -59,7 +59,7 @@ function compute(milliseconds: number): void {
 const { settle } = Object.getOwnPropertyDescriptors(Deliveries.prototype) as {
   settle: { value: Deliveries['settle'] };
 };
-Deliveries.prototype.settle = function (this: Deliveries, raw, handler, whenHeldTooLong) {
+Deliveries.prototype.settle = function (this: Deliveries, raw, queue, handler, whenHeldTooLong) {
   const begun = performance.now();
   counts.delivered++;
   const worked: typeof handler = async (message) => {
@@ -71,7 +71,7 @@ Deliveries.prototype.settle = function (this: Deliveries, raw, handler, whenHeld
     times.push(Math.round((performance.now() - begun) * 10) / 10);
     return outcome;
   };
-  return settle.value.call(this, raw, worked, whenHeldTooLong);
+  return settle.value.call(this, raw, queue, worked, whenHeldTooLong);
 };
 
 type Lend = (
