@@ -8,7 +8,7 @@
 const INDEPENDENT = 'messaging|scoring|friendship-status';
 
 /** What everything else stands on. */
-const FOUNDATIONS = 'config|errors|database|http';
+const FOUNDATIONS = 'config|errors|database|http|external-services';
 
 /** Whoever imports one of these starts it. (database/migrate.ts notices when it is only imported.) */
 const ENTRY_POINTS = '^src/(main|cli|database/typeorm-cli)[.]ts$';

@@ -4,6 +4,7 @@ import { ConfigurationModule } from './config/configuration.module';
 import type { Environment } from './config/environment';
 import { ConversationEventsModule } from './conversation-events/conversation-events.module';
 import { DatabaseModule } from './database/database.module';
+import { ExternalServicesModule } from './external-services/external-services.module';
 import { FriendshipStatusModule } from './friendship-status/friendship-status.module';
 import { HealthModule } from './health/health.module';
 import { ApiKeyGuard } from './http/api-key.guard';
@@ -22,6 +23,7 @@ export class AppModule {
         ConfigurationModule.for(environment),
         DatabaseModule,
         MessagingModule,
+        ExternalServicesModule,
         ConversationEventsModule.forRole(role),
         FriendshipStatusModule.forRole(role),
         HealthModule,

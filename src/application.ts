@@ -9,6 +9,7 @@ import { AppModule } from './app.module';
 import type { Environment } from './config/environment';
 import { VERSION } from './config/version';
 import { ProcessingLog } from './conversation-events/processing-log';
+import { LONG_LOG } from './conversation-events/long-logs';
 import { describeError, errorCode } from './errors/describe';
 import { serveApiDocs } from './http/api-docs';
 import { toProblem } from './http/problem';
@@ -16,7 +17,9 @@ import { answer } from './http/problem.filter';
 import { measureRequests } from './http/request-metrics';
 import { Deliveries } from './messaging/deliveries';
 import { RpcServer } from './messaging/rpc-server';
-import { prefetchPerChannel } from './messaging/rabbitmq-options';
+import { laneConcurrency } from './messaging/rabbitmq-options';
+import { lanesOf, type Topology } from './messaging/topology';
+import { TOPOLOGY } from './messaging/tokens';
 import { QuietStartLogger, createLogger } from './observability/logger';
 import { Metrics } from './observability/metrics';
 
@@ -32,7 +35,11 @@ const LONGEST_PARAMETER = 3 * 255;
 export async function startApplication(environment: Environment): Promise<NestFastifyApplication> {
   const app = await createApplication(environment);
   await app.listen({ port: environment.PORT, host: environment.HOST });
-  logger.log({ msg: 'listening', url: await app.getUrl(), ...describeStart(environment) });
+  logger.log({
+    msg: 'listening',
+    url: await app.getUrl(),
+    ...describeStart(environment, app.get(TOPOLOGY, { strict: false })),
+  });
   if (environment.APP_ROLE !== 'worker') startRpc(app);
   return app;
 }
@@ -74,13 +81,14 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   );
 }
 
-/** Clients send `Content-Type: application/json` with no body, too, where a route needs none: that is no malformed JSON. */
+/** A long conversation is left to its handler, which parses it elsewhere. Clients send `Content-Type: application/json` with no body, too, where a route needs none: that is no malformed JSON. */
 function acceptJsonOnly(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-    if (body === '') done(null, undefined);
-    else void parse(request, body, done);
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) done(null, undefined);
+    else if (body.length >= LONG_LOG && request.routeOptions.url?.endsWith('/conversations/end')) done(null, body);
+    else void parse(request, body.toString('utf8'), done);
   });
 }
 
@@ -112,12 +120,15 @@ export async function stopApplication(app: NestFastifyApplication, reason: strin
   });
 }
 
-function describeStart(environment: Environment): Record<string, unknown> {
-  const { MESSAGE_CONCURRENCY_PER_WORKER: C, RABBITMQ_CHANNELS: K, WORKER_REPLICAS: W } = environment;
+function describeStart(environment: Environment, topology: Topology): Record<string, unknown> {
+  const { WORKER_REPLICAS: W } = environment;
+  const concurrency: Record<string, string> = {};
+  for (const { name } of lanesOf(topology)) {
+    const { C, K, P } = laneConcurrency(environment, name);
+    concurrency[name === 'analysis' ? 'analysis' : 'concurrency'] = `K ${K} x P ${P} = C ${C}`;
+  }
   return {
-    ...(environment.APP_ROLE === 'api'
-      ? {}
-      : { concurrency: `K ${K} x P ${prefetchPerChannel(environment)} = C ${C}`, W: W ?? 'unknown' }),
+    ...(environment.APP_ROLE === 'api' ? {} : { ...concurrency, W: W ?? 'unknown' }),
     pool: environment.DATABASE_POOL_SIZE,
     profile: environment.NODE_ENV,
     version: VERSION,

@@ -91,6 +91,15 @@ export function url(...schemes: string[]): Parser<string> {
   };
 }
 
+/** Base URL of an HTTP service: a path may follow, but nothing that would not survive a further path, and no credentials. */
+export const serviceUrl: Parser<string> = {
+  expected: 'a URL that starts with https:// or http://, without user, password, query and fragment',
+  parse(raw) {
+    const { username, password, search, hash } = new URL(raw);
+    return username + password + search + hash === '' ? url('https', 'http').parse(raw) : reject();
+  },
+};
+
 /** Words separated by commas, each matching `pattern`; an empty value is an empty list. */
 export function list(expected: string, pattern: RegExp): Parser<readonly string[]> {
   return {

@@ -38,10 +38,26 @@ describe('defaults', () => {
       DATABASE_STATEMENT_TIMEOUT: 15_000,
       RABBITMQ_EXCHANGE: 'conversation_exchange',
       RABBITMQ_QUEUE: 'conversation_events_processing',
+      RABBITMQ_ANALYSIS_QUEUE: 'conversation_events_analysis',
       RABBITMQ_RPC_QUEUE: 'friendship_rpc',
       MESSAGE_CONCURRENCY_PER_WORKER: 1,
       RABBITMQ_CHANNELS: 1,
       COMMIT_GROUP_SIZE: 1,
+      ANALYSIS_CONCURRENCY_PER_WORKER: 1,
+      ANALYSIS_CHANNELS: 1,
+      ANALYSIS_LLM_TRY_TIMEOUT: 30_000,
+      ANALYSIS_LLM_TIMEOUT: 90_000,
+      ANALYSIS_LLM_CONCURRENCY: 100,
+      MEMORY_API_TRY_TIMEOUT: 120_000,
+      MEMORY_API_TIMEOUT: 300_000,
+      MEMORY_API_CONCURRENCY: 100,
+      CONVERSATION_API_TRY_TIMEOUT: 10_000,
+      CONVERSATION_API_TIMEOUT: 30_000,
+      CONVERSATION_API_CONCURRENCY: 10,
+      PLAIN_HTTP_HOSTS: [],
+      ANALYSIS_MAX_CHARS: 20_000,
+      ANALYSIS_ON_FAILURE: 'retry',
+      CIRCUIT_BREAKER_PAUSE: 30_000,
       RETRY_DELAYS: [5_000, 30_000, 120_000, 600_000],
       SCORING_SKIP_BOT_TYPES: ['NEXT_LESSON'],
       BUSINESS_TIME_ZONE: 'Asia/Ho_Chi_Minh',
@@ -56,6 +72,7 @@ describe('defaults', () => {
       LOG_LEVEL: 'info',
       LOG_FORMAT: 'json',
       MESSAGE_CONCURRENCY_PER_WORKER: 10,
+      ANALYSIS_CONCURRENCY_PER_WORKER: 100,
     });
   });
 
@@ -187,7 +204,16 @@ describe('problems', () => {
     const secrets = (Object.entries(FIELDS) as [string, Field][])
       .filter(([, field]) => field.secret)
       .map(([name]) => name);
-    expect(secrets.sort()).toEqual(['API_KEYS', 'DATABASE_URL', 'ERASURE_KEY', 'RABBITMQ_URL']);
+    expect(secrets.sort()).toEqual([
+      'ANALYSIS_LLM_API_KEY',
+      'ANALYSIS_LLM_URL',
+      'API_KEYS',
+      'CONVERSATION_API_URL',
+      'DATABASE_URL',
+      'ERASURE_KEY',
+      'MEMORY_API_URL',
+      'RABBITMQ_URL',
+    ]);
     for (const name of secrets) {
       const [problem] = problems({ [name]: secret });
       expect(problem).toMatch(new RegExp(`^${name}: expected .*, got a value of 16 characters$`));
@@ -221,6 +247,55 @@ describe('rules between fields', () => {
       'MESSAGE_CONCURRENCY_PER_WORKER: expected a multiple of RABBITMQ_CHANNELS (4), so that every channel gets the same prefetch, got 10',
     ]);
     expect(problems({ RABBITMQ_CHANNELS: '2' })).toHaveLength(1);
+  });
+
+  it('the second lane has the same rule', () => {
+    expect(problems({ ANALYSIS_CONCURRENCY_PER_WORKER: '480', ANALYSIS_CHANNELS: '4' })).toEqual([]);
+    expect(problems({ ANALYSIS_CONCURRENCY_PER_WORKER: '10', ANALYSIS_CHANNELS: '4' })).toEqual([
+      'ANALYSIS_CONCURRENCY_PER_WORKER: expected a multiple of ANALYSIS_CHANNELS (4), so that every channel gets the same prefetch, got 10',
+    ]);
+  });
+
+  it.each([
+    ['https://memory.example/api', {}, true],
+    ['http://localhost:8080', {}, true],
+    ['http://127.1.2.3:8080/', {}, true],
+    ['http://[::1]:8080', {}, true],
+    ['http://memory.example', {}, false],
+    ['http://127.0.0.1.example', {}, false],
+    ['http://memory', { PLAIN_HTTP_HOSTS: 'llm, memory' }, true],
+    ['http://memory.other', { PLAIN_HTTP_HOSTS: 'memory' }, false],
+  ])('conversations go to %s with %p: %p', (url, settings, allowed) => {
+    const expected = `MEMORY_API_URL: expected https, or a host on loopback or in PLAIN_HTTP_HOSTS, got http to ${new URL(url).hostname}`;
+    expect(problems({ MEMORY_API_URL: url, ...settings })).toEqual(allowed ? [] : [expected]);
+  });
+
+  it.each([['https://app:hunter2@memory'], ['https://memory?key=hunter2'], ['https://memory#hunter2'], ['memory:80']])(
+    'an external service is no %s, and what it was is not repeated',
+    (url) => {
+      expect(problems({ MEMORY_API_URL: url })).toEqual([
+        `MEMORY_API_URL: expected a URL that starts with https:// or http://, without user, password, query and fragment, got a value of ${url.length} characters`,
+      ]);
+    },
+  );
+
+  it('one try takes no longer than all tries', () => {
+    expect(problems({ MEMORY_API_TRY_TIMEOUT: '10s', MEMORY_API_TIMEOUT: '5s' })).toEqual([
+      'MEMORY_API_TRY_TIMEOUT: expected at most MEMORY_API_TIMEOUT (5000 ms), got 10000 ms',
+    ]);
+  });
+
+  it('an LLM has a model', () => {
+    expect(problems({ ANALYSIS_LLM_URL: 'https://llm' })).toEqual([
+      'ANALYSIS_LLM_MODEL: expected a model when ANALYSIS_LLM_URL is set, got nothing',
+    ]);
+  });
+
+  it('no two queues have one name', () => {
+    expect(problems({ RABBITMQ_QUEUE: 'one', RABBITMQ_ANALYSIS_QUEUE: 'one', RABBITMQ_RPC_QUEUE: 'one' })).toEqual([
+      'RABBITMQ_ANALYSIS_QUEUE: expected another queue than RABBITMQ_QUEUE, got one for both',
+      'RABBITMQ_RPC_QUEUE: expected another queue than RABBITMQ_QUEUE, got one for both',
+    ]);
   });
 
   it.each([

@@ -6,6 +6,7 @@ import {
   integer,
   list,
   oneOf,
+  serviceUrl,
   text,
   timeZone,
   url,
@@ -141,6 +142,13 @@ export const FIELDS = {
     parser: QUEUE_NAME,
     default: 'conversation_events_processing',
   },
+  RABBITMQ_ANALYSIS_QUEUE: {
+    group: 'RabbitMQ',
+    description:
+      'The quorum queue of the second lane: events that need an external service. It exists only where one is configured.',
+    parser: QUEUE_NAME,
+    default: 'conversation_events_analysis',
+  },
   RABBITMQ_RPC_QUEUE: {
     group: 'RabbitMQ',
     description: 'The queue on which the api role answers the pattern `friendship.status.get`.',
@@ -158,6 +166,20 @@ export const FIELDS = {
     group: 'Concurrency',
     description:
       'K: channels (consumers) of one worker. C must be a multiple of it; the prefetch of each is P = C / K.',
+    parser: integer(1, 100),
+    default: '1',
+  },
+  ANALYSIS_CONCURRENCY_PER_WORKER: {
+    group: 'Concurrency',
+    description:
+      'C of the second lane: messages that wait for external services in one worker. They hold no connection to PostgreSQL.',
+    parser: integer(1, 10_000),
+    default: '1',
+    productionDefault: '100',
+  },
+  ANALYSIS_CHANNELS: {
+    group: 'Concurrency',
+    description: 'K of the second lane. Its C must be a multiple of it.',
     parser: integer(1, 100),
     default: '1',
   },
@@ -180,6 +202,119 @@ export const FIELDS = {
       'How long a message waits after its first, second, … failed attempt. After one attempt more than there are delays it is dead-lettered. Each delay has a queue of its own.',
     parser: durations('100ms', '24h', 20),
     default: '5s,30s,2m,10m',
+  },
+  ANALYSIS_LLM_URL: {
+    group: 'External services',
+    description:
+      'Base URL of an OpenAI-compatible API, such as `https://api.example.com/v1`: asked for the questions of the child and for the mood where the metadata lacks them. Unset: nobody is asked.',
+    parser: serviceUrl,
+    secret: true,
+  },
+  ANALYSIS_LLM_MODEL: {
+    group: 'External services',
+    description: 'The model to ask. Required with ANALYSIS_LLM_URL.',
+    parser: text('1..200 visible characters', /^[!-~]{1,200}$/),
+  },
+  ANALYSIS_LLM_API_KEY: {
+    group: 'External services',
+    description: 'Sent as `Authorization: Bearer`. Unset: no key is sent.',
+    parser: text('1..1000 visible characters', /^[!-~]{1,1000}$/),
+    secret: true,
+  },
+  ANALYSIS_LLM_TRY_TIMEOUT: {
+    group: 'External services',
+    description: 'How long one try may take, the last byte of the answer included.',
+    parser: duration('10ms', '10m'),
+    default: '30s',
+  },
+  ANALYSIS_LLM_TIMEOUT: {
+    group: 'External services',
+    description: 'How long all tries of one call may take together.',
+    parser: duration('10ms', '10m'),
+    default: '90s',
+  },
+  ANALYSIS_LLM_CONCURRENCY: {
+    group: 'External services',
+    description: 'The most calls of this process that are under way at once; the others wait for their turn.',
+    parser: integer(1, 10_000),
+    default: '100',
+  },
+  MEMORY_API_URL: {
+    group: 'External services',
+    description:
+      'Base URL of the memory service, which is asked for the number of new memories where the metadata lacks it. Unset: nobody is asked.',
+    parser: serviceUrl,
+    secret: true,
+  },
+  MEMORY_API_TRY_TIMEOUT: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_TRY_TIMEOUT. The service is known to take 61 s for one call in ten.',
+    parser: duration('10ms', '10m'),
+    default: '2m',
+  },
+  MEMORY_API_TIMEOUT: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_TIMEOUT.',
+    parser: duration('10ms', '10m'),
+    default: '5m',
+  },
+  MEMORY_API_CONCURRENCY: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_CONCURRENCY.',
+    parser: integer(1, 10_000),
+    default: '100',
+  },
+  CONVERSATION_API_URL: {
+    group: 'External services',
+    description:
+      'Where a conversation that is not in the database is fetched: `GET {CONVERSATION_API_URL}/{conversation_id}`, which answers with the body of `conversations/end`. Unset: it is waited for.',
+    parser: serviceUrl,
+    secret: true,
+  },
+  CONVERSATION_API_TRY_TIMEOUT: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_TRY_TIMEOUT.',
+    parser: duration('10ms', '10m'),
+    default: '10s',
+  },
+  CONVERSATION_API_TIMEOUT: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_TIMEOUT.',
+    parser: duration('10ms', '10m'),
+    default: '30s',
+  },
+  CONVERSATION_API_CONCURRENCY: {
+    group: 'External services',
+    description: 'As ANALYSIS_LLM_CONCURRENCY.',
+    parser: integer(1, 10_000),
+    default: '10',
+  },
+  PLAIN_HTTP_HOSTS: {
+    group: 'External services',
+    description:
+      'Hosts that may be reached without TLS, separated by commas, such as services of the same cluster. Conversations are sent there in the clear. Loopback always may.',
+    parser: list('host names, separated by commas', /^[\w.-]{1,253}$/),
+    default: '',
+  },
+  ANALYSIS_MAX_CHARS: {
+    group: 'External services',
+    description: 'The most characters of a conversation that are sent to an external service; the end is kept.',
+    parser: integer(100, 1_000_000),
+    default: '20000',
+  },
+  ANALYSIS_ON_FAILURE: {
+    group: 'External services',
+    description:
+      'What to do when an analysis fails: try the message again later, or score without it (neutral) and say so in the breakdown.',
+    parser: oneOf('retry', 'neutral'),
+    default: 'retry',
+  },
+  CIRCUIT_BREAKER_PAUSE: {
+    group: 'External services',
+    description:
+      'How long a service that keeps failing is left alone before one call tries it again. With ANALYSIS_ON_FAILURE `retry` the second lane pauses meanwhile.',
+    parser: duration('10ms', '10m'),
+    default: '30s',
   },
   ERASURE_KEY: {
     group: 'Privacy',
@@ -259,22 +394,54 @@ export function readEnvironment(
 
 /** @param values what could be parsed; a rule about a setting that could not is passed over */
 function crossFieldProblems(values: Partial<Environment>): string[] {
-  const problems: string[] = [];
-  const { MESSAGE_CONCURRENCY_PER_WORKER: c, RABBITMQ_CHANNELS: k, APP_ROLE, NODE_ENV, API_KEYS } = values;
-  if (c !== undefined && k !== undefined && c % k !== 0) {
-    problems.push(
-      `MESSAGE_CONCURRENCY_PER_WORKER: expected a multiple of RABBITMQ_CHANNELS (${k}), so that every channel gets the same prefetch, got ${c}`,
-    );
+  const problems: string[] = [...externalServiceProblems(values)];
+  const { APP_ROLE, NODE_ENV, API_KEYS } = values;
+  for (const [concurrency, channels] of [
+    ['MESSAGE_CONCURRENCY_PER_WORKER', 'RABBITMQ_CHANNELS'],
+    ['ANALYSIS_CONCURRENCY_PER_WORKER', 'ANALYSIS_CHANNELS'],
+  ] as const) {
+    const [c, k] = [values[concurrency], values[channels]];
+    if (c !== undefined && k !== undefined && c % k !== 0) {
+      problems.push(
+        `${concurrency}: expected a multiple of ${channels} (${k}), so that every channel gets the same prefetch, got ${c}`,
+      );
+    }
   }
   if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS?.length === 0) {
     problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');
   }
-  if (values.RABBITMQ_QUEUE !== undefined && values.RABBITMQ_QUEUE === values.RABBITMQ_RPC_QUEUE) {
-    problems.push(
-      `RABBITMQ_RPC_QUEUE: expected another queue than RABBITMQ_QUEUE, got ${values.RABBITMQ_QUEUE} for both`,
-    );
+  const queues = ['RABBITMQ_QUEUE', 'RABBITMQ_ANALYSIS_QUEUE', 'RABBITMQ_RPC_QUEUE'] as const;
+  queues.forEach((name, index) => {
+    const queue = values[name];
+    const taken = queues.slice(0, index).find((other) => queue !== undefined && values[other] === queue);
+    if (taken) problems.push(`${name}: expected another queue than ${taken}, got ${queue} for both`);
+  });
+  return problems;
+}
+
+/** TLS wherever a conversation leaves the machine, unless somebody said otherwise. */
+function externalServiceProblems(values: Partial<Environment>): string[] {
+  const problems: string[] = [];
+  for (const service of ['ANALYSIS_LLM', 'MEMORY_API', 'CONVERSATION_API'] as const) {
+    const { protocol, hostname } = new URL(values[`${service}_URL`] ?? 'https://unset');
+    if (protocol === 'http:' && !isLoopback(hostname) && !values.PLAIN_HTTP_HOSTS?.includes(hostname)) {
+      problems.push(
+        `${service}_URL: expected https, or a host on loopback or in PLAIN_HTTP_HOSTS, got http to ${hostname}`,
+      );
+    }
+    const [aTry, all] = [values[`${service}_TRY_TIMEOUT`], values[`${service}_TIMEOUT`]];
+    if (aTry !== undefined && all !== undefined && aTry > all) {
+      problems.push(`${service}_TRY_TIMEOUT: expected at most ${service}_TIMEOUT (${all} ms), got ${aTry} ms`);
+    }
+  }
+  if (values.ANALYSIS_LLM_URL !== undefined && values.ANALYSIS_LLM_MODEL === undefined) {
+    problems.push('ANALYSIS_LLM_MODEL: expected a model when ANALYSIS_LLM_URL is set, got nothing');
   }
   return problems;
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** Nest's injection token for the {@link Environment}. */

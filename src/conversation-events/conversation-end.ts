@@ -67,6 +67,22 @@ export function parseConversationEnd(body: unknown, now: Date): ConversationEnd 
   };
 }
 
+/** A conversation that is ready to be stored. */
+export interface PreparedConversation {
+  readonly fields: Omit<ConversationEnd, 'conversation_log'>;
+  /** The lines as they are stored. */
+  readonly logJson: string;
+  /** Two posts with the same id are the same conversation exactly when these are equal. */
+  readonly hash: Buffer;
+}
+
+/** @throws CodedError `VALIDATION_FAILED`, as {@link parseConversationEnd} */
+export function prepareConversation(body: unknown, now: Date): PreparedConversation {
+  const conversation = parseConversationEnd(body, now);
+  const { conversation_log, ...fields } = conversation;
+  return { fields, ...fingerprint(conversation) };
+}
+
 /**
  * The conversation's lines as they are stored, and the SHA-256 over everything that was sent.
  * Two posts with the same id are the same conversation exactly when these hashes are equal.

@@ -1,15 +1,15 @@
 import { RabbitSubscribe } from '@golevelup/nestjs-rabbitmq';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ConsumeMessage } from 'amqplib';
-import { Deliveries } from '../messaging/deliveries';
+import { Deliveries, type Handler } from '../messaging/deliveries';
 import { HANDLERS } from '../messaging/rabbitmq-options';
 import { TOPOLOGY } from '../messaging/tokens';
-import type { Topology } from '../messaging/topology';
+import { laneOf, type LaneName, type Topology } from '../messaging/topology';
 import { Metrics } from '../observability/metrics';
 import { CrashGuard } from './crash-guard';
 import { ConversationProcessingService } from './conversation-processing.service';
 
-/** Where conversations arrive: one method, registered on K channels with prefetch P each. */
+/** Where conversations arrive: one method for each lane, registered on K channels with prefetch P each. */
 @Injectable()
 export class ConversationEndedConsumer {
   constructor(
@@ -22,11 +22,20 @@ export class ConversationEndedConsumer {
 
   @RabbitSubscribe({ name: HANDLERS.conversationEnded })
   onConversationEnded(_body: Buffer, delivery: ConsumeMessage): Promise<void> {
-    return this.deliveries.settle(delivery, this.topology.workQueue.name, (message) =>
-      this.guard.run(message, (guarded) => {
+    return this.settle(delivery, 'processing');
+  }
+
+  @RabbitSubscribe({ name: HANDLERS.conversationToAnalyse })
+  onConversationToAnalyse(_body: Buffer, delivery: ConsumeMessage): Promise<void> {
+    return this.settle(delivery, 'analysis');
+  }
+
+  private settle(delivery: ConsumeMessage, lane: LaneName): Promise<void> {
+    const handler: Handler = (message) =>
+      this.guard.run(message, (guarded, stepAside) => {
         this.metrics.of.slotWait.observe((performance.now() - guarded.receivedAt) / 1000);
-        return this.processing.process(guarded);
-      }),
-    );
+        return this.processing.process(guarded, stepAside);
+      });
+    return this.deliveries.settle(delivery, laneOf(this.topology, lane).queue.name, handler);
   }
 }

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Analysis } from '../scoring/analyser';
 import type { ScoreBreakdown } from '../scoring/score';
 import type { LogLine } from './conversation-log';
 
@@ -70,6 +71,10 @@ export class ConversationEventEntity {
   /** A `numeric`, which the driver hands over as text. */
   @Column({ type: 'numeric', nullable: true })
   friendship_score_change!: string | null;
+
+  /** What analysers answered so far. Never selected unless asked for. */
+  @Column({ type: 'jsonb', nullable: true, select: false })
+  analysis!: Analysis | null;
 
   @Column({ type: 'jsonb', nullable: true })
   score_breakdown!: ScoreBreakdown | null;

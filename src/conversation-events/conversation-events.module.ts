@@ -2,11 +2,14 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { Environment } from '../config/environment';
 import { ScoringModule } from '../scoring/scoring.module';
+import { AnalysisAnswers } from './analysis-answers';
 import { CommitGroups } from './commit-groups';
 import { ConsumptionGate } from './consumption-gate';
+import { ConversationAnalysis } from './conversation-analysis';
 import { ConversationEndedConsumer } from './conversation-ended.consumer';
 import { ConversationEventEntity } from './conversation-event.entity';
 import { ConversationEventsRepository } from './conversation-events.repository';
+import { ConversationFetcher } from './conversation-fetcher';
 import { ConversationIntakeService } from './conversation-intake.service';
 import { ConversationProcessingService } from './conversation-processing.service';
 import { ConversationQueriesService } from './conversation-queries.service';
@@ -15,6 +18,8 @@ import { CrashGuard } from './crash-guard';
 import { DeadLettersConsumer } from './dead-letters.consumer';
 import { DeadLettersRepository } from './dead-letters.repository';
 import { EventPublisher } from './event-publisher';
+import { Lanes } from './lanes';
+import { LongLogs } from './long-logs';
 import { ProcessingLog } from './processing-log';
 import { QueuePassage } from './queue-passage';
 import { Retention } from './retention';
@@ -33,6 +38,8 @@ import { Tombstones } from './tombstones';
     ConversationEventsRepository,
     Tombstones,
     EventPublisher,
+    Lanes,
+    LongLogs,
     QueuePassage,
     ProcessingLog,
     SweeperRepository,
@@ -55,6 +62,9 @@ export class ConversationEventsModule {
       CrashGuard,
       ConversationEndedConsumer,
       DeadLettersConsumer,
+      ConversationAnalysis,
+      AnalysisAnswers,
+      ConversationFetcher,
       ConversationProcessingService,
       ConsumptionGate,
     ];

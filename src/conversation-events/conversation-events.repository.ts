@@ -4,10 +4,10 @@ import type { QueryRunner, Repository } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { execute, type Statement } from '../database/statement';
 import { foldIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
+import type { Analysis } from '../scoring/analyser';
 import type { ScoreBreakdown } from '../scoring/score';
-import { fingerprint, type ConversationEnd } from './conversation-end';
+import type { PreparedConversation } from './conversation-end';
 import { ConversationEventEntity, type EventStatus } from './conversation-event.entity';
-import type { LogLine } from './conversation-log';
 import { Tombstones } from './tombstones';
 
 /** What the worker needs to know of an event. The log is null when the event is settled, or purged. */
@@ -20,7 +20,9 @@ export interface LoadedEvent {
   readonly last_error_code: string | null;
   readonly accepted_at: Date;
   readonly fingerprint: Buffer;
-  readonly conversation_log: readonly LogLine[] | null;
+  /** The lines as JSON text: a long one is parsed elsewhere. */
+  readonly conversation_log: string | null;
+  readonly analysis: Analysis | null;
   readonly user_initiated_questions: number | null;
   readonly session_emotion: string | null;
   readonly new_memories_count: number | null;
@@ -46,8 +48,8 @@ const INSERT: Statement = {
 
 const WHAT_IS_LOADED = `
          SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
-                CASE WHEN status = 'PENDING' THEN conversation_log END AS conversation_log,
-                user_initiated_questions, session_emotion, new_memories_count
+                CASE WHEN status = 'PENDING' THEN conversation_log::text END AS conversation_log,
+                analysis, user_initiated_questions, session_emotion, new_memories_count
            FROM conversation_events`;
 
 export const LOAD: Statement = {
@@ -58,6 +60,19 @@ export const LOAD: Statement = {
 const LOAD_GROUP: Statement = {
   name: 'conversation_events_load_group',
   text: `${WHAT_IS_LOADED} WHERE conversation_id = ANY ($1)`,
+};
+
+/**
+ * Keeps answers of external services, which cost seconds and money. What is lost with a crash of the server is only asked
+ * again, so nobody waits for the disk. Rows are taken in the order of their ids, as by everybody who takes several.
+ */
+const SAVE_ANALYSES: Statement = {
+  name: 'conversation_events_save_analyses',
+  text: `UPDATE conversation_events AS event SET analysis = coalesce(event.analysis, '{}') || answer.analysis
+           FROM (SELECT conversation_id, analysis, set_config('synchronous_commit', 'off', true)
+                   FROM unnest($1::text[], $2::jsonb[]) AS given (conversation_id, analysis)
+                  ORDER BY conversation_id) AS answer
+          WHERE event.conversation_id = answer.conversation_id AND status = 'PENDING'`,
 };
 
 /**
@@ -154,8 +169,7 @@ export class ConversationEventsRepository {
   /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is), or was erased */
   async insert(
     runner: QueryRunner,
-    conversation: ConversationEnd,
-    print = fingerprint(conversation),
+    { fields: conversation, logJson, hash }: PreparedConversation,
   ): Promise<Date | undefined> {
     const { rows } = await execute<{ accepted_at: Date }>(runner, INSERT, [
       conversation.conversation_id,
@@ -166,11 +180,11 @@ export class ConversationEventsRepository {
       conversation.agent_tag,
       conversation.start_time,
       conversation.end_time,
-      print.logJson,
+      logJson,
       conversation.user_initiated_questions,
       conversation.session_emotion,
       conversation.new_memories_count,
-      print.hash,
+      hash,
       this.tombstones.ofConversation(conversation.conversation_id),
       this.tombstones.ofUser(conversation.user_id),
     ]);
@@ -188,6 +202,12 @@ export class ConversationEventsRepository {
     const { rows } = await execute<LoadedEvent>(runner, LOAD_GROUP, [conversationIds]);
     const events = new Map(rows.map((event) => [event.conversation_id, event]));
     return conversationIds.map((id) => events.get(id));
+  }
+
+  /** Several events' answers in one statement; an event that was settled meanwhile needs none. */
+  async saveAnalyses(runner: QueryRunner, answers: ReadonlyMap<string, Analysis>): Promise<void> {
+    const analyses = [...answers.values()].map((analysis) => JSON.stringify(analysis));
+    await execute(runner, SAVE_ANALYSES, [[...answers.keys()], analyses]);
   }
 
   /** @returns false when the event was settled meanwhile: nothing was counted */
@@ -263,7 +283,7 @@ export class ConversationEventsRepository {
   /** The event without its log, or with it. */
   async find(conversationId: string, withLog = false): Promise<ConversationEventEntity | null> {
     const query = this.events.createQueryBuilder('event').where({ conversation_id: conversationId });
-    if (withLog) query.addSelect('event.conversation_log');
+    if (withLog) query.addSelect(['event.conversation_log', 'event.analysis']);
     return query.getOne();
   }
 

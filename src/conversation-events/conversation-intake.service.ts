@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { QueryRunners } from '../database/query-runners';
 import { CodedError } from '../errors/coded-error';
 import { Metrics } from '../observability/metrics';
-import { fingerprint, parseConversationEnd, type ConversationEnd } from './conversation-end';
+import type { PreparedConversation } from './conversation-end';
 import { ConversationEventsRepository } from './conversation-events.repository';
 import { EventPublisher } from './event-publisher';
+import { Lanes } from './lanes';
+import { LongLogs } from './long-logs';
 import { toEventView, type EventView } from './event-view';
 
 /** What became of a post. */
@@ -24,24 +26,28 @@ export class ConversationIntakeService {
     private readonly repository: ConversationEventsRepository,
     private readonly publisher: EventPublisher,
     private readonly metrics: Metrics,
+    private readonly logs: LongLogs,
+    private readonly lanes: Lanes,
   ) {}
 
   /**
-   * @throws CodedError `VALIDATION_FAILED`, or `CONVERSATION_CONFLICT` when the id is taken by another conversation,
+   * @param body parsed, or the bytes of a long one
+   * @throws CodedError `VALIDATION_FAILED`, `MALFORMED_JSON`, or `CONVERSATION_CONFLICT` when the id is taken by another conversation,
    * `CONVERSATION_ERASED`
    */
   async accept(body: unknown): Promise<Accepted> {
-    const conversation = parseConversationEnd(body, new Date());
-    const print = fingerprint(conversation);
-    const acceptedAt = await this.queryRunners.use((runner) => this.repository.insert(runner, conversation, print));
-    if (!acceptedAt) return this.acceptAgain(conversation, print.hash);
-    const queued = await this.publisher.publishOrMark(conversation, acceptedAt);
+    const prepared = await this.logs.prepare(body);
+    const acceptedAt = await this.queryRunners.use((runner) => this.repository.insert(runner, prepared));
+    if (!acceptedAt) return this.acceptAgain(prepared);
+    const { fields } = prepared;
+    const lane = this.lanes.of(fields, prepared.logJson);
+    const queued = await this.publisher.publishOrMark(fields, lane, acceptedAt);
     this.metrics.of.accepted.inc({ result: queued ? 'queued' : 'stored' });
-    return { event: newEventView(conversation, acceptedAt), duplicate: false, queued };
+    return { event: newEventView(fields, acceptedAt), duplicate: false, queued };
   }
 
-  private async acceptAgain(conversation: ConversationEnd, hash: Buffer): Promise<Accepted> {
-    const stored = await this.repository.findWithFingerprint(conversation.conversation_id);
+  private async acceptAgain({ fields, hash }: PreparedConversation): Promise<Accepted> {
+    const stored = await this.repository.findWithFingerprint(fields.conversation_id);
     if (!stored) {
       throw new CodedError('CONVERSATION_ERASED', 'This child was erased, with every conversation up to then.');
     }
@@ -56,7 +62,7 @@ export class ConversationIntakeService {
   }
 }
 
-function newEventView(conversation: ConversationEnd, acceptedAt: Date): EventView {
+function newEventView(conversation: PreparedConversation['fields'], acceptedAt: Date): EventView {
   return toEventView({
     ...conversation,
     status: 'PENDING',

@@ -1,7 +1,7 @@
 /** Turns the lines that a producer sends, in either of two shapes, into the one shape that is stored and scored. */
 import { describeType } from '../errors/describe';
 import type { FieldProblem } from '../errors/coded-error';
-import type { Speaker } from '../scoring/score';
+import type { Speaker } from '../scoring/speaker';
 import { parseInstant } from './instant';
 
 /** One line of a conversation, as stored. `timestamp` is UTC ISO 8601 with milliseconds. */

@@ -82,12 +82,13 @@ describe('a whole conversation', () => {
   it('is read like a request', () => {
     const { conversationId, conversation } = parse({ ...WHOLE, metadata: { emotion: 'happy' }, status: 'PROCESSED' });
     expect(conversationId).toBe('conv-1');
-    expect(conversation).toMatchObject({
+    expect(conversation?.fields).toMatchObject({
       user_id: 'child-an',
       end_time: new Date('2026-11-20T10:10:00Z'),
       session_emotion: 'happy',
     });
-    expect(conversation?.conversation_log.map(({ speaker, text }) => [speaker, text])).toEqual([['user', 'Hello.']]);
+    const lines = JSON.parse(conversation?.logJson ?? '') as { speaker: string; text: string }[];
+    expect(lines.map(({ speaker, text }) => [speaker, text])).toEqual([['user', 'Hello.']]);
   });
 
   it('is refused with everything that is wrong with it', () => {

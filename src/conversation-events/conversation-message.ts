@@ -1,7 +1,7 @@
 /** Reads the body of a message: a reference to a stored conversation, or a whole one. */
 import { CodedError } from '../errors/coded-error';
 import { describeValue } from '../errors/describe';
-import { parseConversationEnd, type ConversationEnd } from './conversation-end';
+import { prepareConversation, type PreparedConversation } from './conversation-end';
 import { parseInstant } from './instant';
 import { IDENTIFIER, WHOLE_CONVERSATION_FIELDS } from './conversation-end.schema';
 
@@ -18,7 +18,7 @@ export interface ConversationMessage {
   /** When the publisher put it on the queue, if it says so. */
   readonly enqueuedAt: Date | undefined;
   /** Present when the message carries everything that `conversations/end` needs. */
-  readonly conversation: ConversationEnd | undefined;
+  readonly conversation: PreparedConversation | undefined;
 }
 
 /** What the service publishes: a reference, so that the queue holds no conversation. */
@@ -66,9 +66,9 @@ function isWhole(fields: Record<string, unknown>): boolean {
   return WHOLE_CONVERSATION_FIELDS.every((name) => fields[name] !== undefined);
 }
 
-function parseWhole(fields: Record<string, unknown>, now: Date): ConversationEnd {
+function parseWhole(fields: Record<string, unknown>, now: Date): PreparedConversation {
   try {
-    return parseConversationEnd(fields, now);
+    return prepareConversation(fields, now);
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     const problems = error.fields.map(({ field, expected, got }) => `${field}: expected ${expected}, got ${got}`);

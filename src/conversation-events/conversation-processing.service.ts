@@ -8,13 +8,18 @@ import { errorCode } from '../errors/describe';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import { ack, type DeadLetterReason, type Outcome } from '../messaging/outcome';
 import { retryPolicy, type RetryPolicy } from '../messaging/retry-policy';
-import { ScoringService } from '../scoring/scoring.service';
+import { scoreComponents } from '../scoring/score';
 import { CommitGroups } from './commit-groups';
-import { fingerprint, type ConversationEnd } from './conversation-end';
+import { ConversationAnalysis } from './conversation-analysis';
+import type { PreparedConversation } from './conversation-end';
 import { ConversationEventsRepository, type LoadedEvent } from './conversation-events.repository';
-import { InvalidMessage, parseConversationMessage, type ConversationMessage } from './conversation-message';
+import { ConversationFetcher } from './conversation-fetcher';
+import { InvalidMessage, type ConversationMessage } from './conversation-message';
+import { Lanes } from './lanes';
+import { LongLogs } from './long-logs';
 import { ProcessingLog, type Settlement } from './processing-log';
 import { QueuePassage } from './queue-passage';
+import type { StepAside } from './shared-gate';
 
 /** No such conversation here. It may still arrive: a publisher can be faster than its own insert. */
 class UnknownConversation extends Error {
@@ -40,29 +45,30 @@ class ConflictingConversation extends Error {
 @Injectable()
 export class ConversationProcessingService {
   private readonly retries: RetryPolicy;
-  private readonly skippedBotTypes: ReadonlySet<string>;
 
   constructor(
-    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    @Inject(ENVIRONMENT) environment: Environment,
     private readonly queryRunners: QueryRunners,
     private readonly repository: ConversationEventsRepository,
     private readonly groups: CommitGroups,
-    private readonly scoring: ScoringService,
+    private readonly logs: LongLogs,
+    private readonly lanes: Lanes,
+    private readonly analysis: ConversationAnalysis,
+    private readonly fetcher: ConversationFetcher,
     private readonly database: DatabaseMonitor,
     private readonly passage: QueuePassage,
     private readonly log: ProcessingLog,
   ) {
     this.retries = retryPolicy(environment.RETRY_DELAYS);
-    this.skippedBotTypes = new Set(environment.SCORING_SKIP_BOT_TYPES.map((type) => type.toLowerCase()));
   }
 
   /** Never throws: whatever happens has an outcome. */
-  async process(message: IncomingMessage): Promise<Outcome> {
+  async process(message: IncomingMessage, stepAside: StepAside): Promise<Outcome> {
     let parsed: ConversationMessage | undefined;
     try {
-      parsed = parseConversationMessage(message.body, this.environment.HTTP_BODY_LIMIT, new Date());
+      parsed = await this.logs.readMessage(message.body);
       this.passage.observe(message, parsed);
-      const settlement = await this.settle(parsed);
+      const settlement = await this.settle(message, parsed, stepAside);
       this.log.settled(message, parsed, settlement);
       return settlement.outcome;
     } catch (error) {
@@ -70,23 +76,35 @@ export class ConversationProcessingService {
     }
   }
 
-  /** load ► score ► apply. Database connections are lent for a statement each, and none is held in between. */
-  private async settle(message: ConversationMessage): Promise<Settlement> {
-    const event = await this.load(message);
+  /** load ► analyse ► score ► apply. Database connections are lent for a statement each, and none is held in between. */
+  private async settle(
+    message: IncomingMessage,
+    parsed: ConversationMessage,
+    stepAside: StepAside,
+  ): Promise<Settlement> {
+    const event = await this.load(parsed);
+    if (!event) return this.fetch(message, parsed, stepAside);
     if (event.status === 'FAILED') return this.confirmDeadLetter(event);
     if (event.status !== 'PENDING') return { result: 'duplicate', event, outcome: ack };
-    if (this.skippedBotTypes.has(event.bot_type.toLowerCase())) return this.skip(event);
-    const score = this.scoring.score(toScoreInput(event));
+    if (this.lanes.isSkipped(event)) return this.skip(event);
+    const asks = this.analysis.isNeeded(event);
+    if (asks && message.lane !== 'analysis') return { result: 'forwarded', event, outcome: toAnalysis };
+    const analysing = () => this.analysis.analyse(event);
+    const { totalTurns, analysis } = await (asks ? stepAside(analysing) : analysing());
+    const score = scoreComponents({ ...saidByProducer(event), totalTurns, analysis });
     const counted = await this.groups.applyScore(event.conversation_id, score);
     return { result: counted ? 'processed' : 'duplicate', event, score, outcome: ack };
   }
 
-  private async load({ conversationId, conversation }: ConversationMessage): Promise<LoadedEvent> {
+  /** @returns undefined for a conversation that may be had elsewhere */
+  private async load({ conversationId, conversation }: ConversationMessage): Promise<LoadedEvent | undefined> {
     if (conversation) await this.queryRunners.use((runner) => this.store(runner, conversation));
     const event = await this.groups.load(conversationId);
     if (!event) {
       const erased = conversation !== undefined || (await this.isErased(conversationId));
-      throw erased ? new ErasedConversation() : new UnknownConversation();
+      if (erased) throw new ErasedConversation();
+      if (!this.fetcher.available) throw new UnknownConversation();
+      return undefined;
     }
     if (event.status === 'PENDING' && event.conversation_log === null) throw new PurgedConversation();
     return event;
@@ -97,11 +115,22 @@ export class ConversationProcessingService {
   }
 
   /** A whole conversation in a message is stored like a posted one; a known one must be the same. */
-  private async store(runner: QueryRunner, conversation: ConversationEnd): Promise<void> {
-    const print = fingerprint(conversation);
-    if (await this.repository.insert(runner, conversation, print)) return;
-    const known = await this.repository.load(runner, conversation.conversation_id);
-    if (known && !known.fingerprint.equals(print.hash)) throw new ConflictingConversation();
+  private async store(runner: QueryRunner, conversation: PreparedConversation): Promise<void> {
+    if (await this.repository.insert(runner, conversation)) return;
+    const known = await this.repository.load(runner, conversation.fields.conversation_id);
+    if (known && !known.fingerprint.equals(conversation.hash)) throw new ConflictingConversation();
+  }
+
+  /** What was never posted here is fetched over the second lane, and goes on as if it had come with the message. */
+  private async fetch(
+    message: IncomingMessage,
+    parsed: ConversationMessage,
+    stepAside: StepAside,
+  ): Promise<Settlement> {
+    if (message.lane !== 'analysis') return { result: 'forwarded', outcome: toAnalysis };
+    const conversation = await stepAside(() => this.fetcher.fetch(parsed.conversationId));
+    if (!conversation) throw new UnknownConversation();
+    return this.settle(message, { ...parsed, conversation }, stepAside);
   }
 
   private async skip(event: LoadedEvent): Promise<Settlement> {
@@ -134,6 +163,11 @@ export class ConversationProcessingService {
       return ack;
     }
     if (isDatabaseAway(error)) return this.defer(error, conversationId, message);
+    const deferral = this.analysis.deferral(error);
+    if (deferral) {
+      this.log.failed(message, conversationId, error, 'deferred');
+      return deferral;
+    }
     if (error instanceof UnknownConversation) return this.retryUnknown(error, conversationId, message);
     return this.retry(error, conversationId, message);
   }
@@ -180,6 +214,8 @@ export class ConversationProcessingService {
   }
 }
 
+const toAnalysis: Outcome = { kind: 'forward', to: 'analysis' };
+
 function deadLetter(
   reason: DeadLetterReason,
   attempts: number,
@@ -189,9 +225,8 @@ function deadLetter(
   return { kind: 'deadLetter', reason, attempts, conversationId, settlesEvent };
 }
 
-function toScoreInput(event: LoadedEvent) {
+function saidByProducer(event: LoadedEvent) {
   return {
-    lines: event.conversation_log ?? [],
     userInitiatedQuestions: event.user_initiated_questions,
     sessionEmotion: event.session_emotion,
     newMemoriesCount: event.new_memories_count,

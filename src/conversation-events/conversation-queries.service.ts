@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CodedError, type FieldProblem } from '../errors/coded-error';
 import { describeValue } from '../errors/describe';
-import { scoreComponents, type ScoreBreakdown } from '../scoring/score';
-import { ScoringService } from '../scoring/scoring.service';
+import { scoreComponents, scoreConversation, type ScoreBreakdown } from '../scoring/score';
 import { EVENT_STATUSES, type ConversationEventEntity, type EventStatus } from './conversation-event.entity';
 import { IDENTIFIER } from './conversation-end.schema';
 import { ConversationEventsRepository, type ListPosition } from './conversation-events.repository';
@@ -26,10 +25,7 @@ export type ListQuery = Readonly<Record<'user_id' | 'status' | 'cursor' | 'limit
 /** Answers questions about stored events. */
 @Injectable()
 export class ConversationQueriesService {
-  constructor(
-    private readonly repository: ConversationEventsRepository,
-    private readonly scoring: ScoringService,
-  ) {}
+  constructor(private readonly repository: ConversationEventsRepository) {}
 
   /** @throws CodedError `CONVERSATION_NOT_FOUND` */
   async get(conversationId: string, withLog: boolean): Promise<EventView> {
@@ -70,7 +66,7 @@ export class ConversationQueriesService {
   }
 
   /**
-   * The score that the current rules give, without storing anything. After the text was purged, from the stored components.
+   * The score that the current rules give, without storing anything or asking anybody: of analysers counts what they answered before. After the text was purged, from the stored components.
    * @throws CodedError `CONVERSATION_NOT_FOUND`
    */
   async dryRun(conversationId: string): Promise<ScoreBreakdown> {
@@ -79,10 +75,11 @@ export class ConversationQueriesService {
       userInitiatedQuestions: row.user_initiated_questions,
       sessionEmotion: row.session_emotion,
       newMemoriesCount: row.new_memories_count,
+      analysis: row.analysis,
     };
     return row.conversation_log === null && row.score_breakdown
       ? scoreComponents({ ...input, totalTurns: row.score_breakdown.total_turns })
-      : this.scoring.score({ ...input, lines: row.conversation_log ?? [] });
+      : scoreConversation({ ...input, lines: row.conversation_log ?? [] });
   }
 
   private async page(

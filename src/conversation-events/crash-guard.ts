@@ -3,11 +3,10 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { isDatabaseAway } from '../database/database-errors';
 import { errorCode } from '../errors/describe';
-import type { Handler } from '../messaging/deliveries';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import type { Outcome } from '../messaging/outcome';
 import { IDENTIFIER } from './conversation-end.schema';
-import { SharedGate } from './shared-gate';
+import { SharedGate, type StepAside } from './shared-gate';
 import { SuspectsRepository } from './suspects.repository';
 
 /** From this start on, a message that was redelivered is worked on alone, so that it takes no neighbour with it. */
@@ -15,6 +14,9 @@ const ALONE_FROM_START = 2;
 
 /** A message that has been started this often and never came to an end is dead-lettered without being looked at. */
 const MOST_STARTS = 4;
+
+/** Works on one message; what only waits for others goes into `stepAside`, so that nobody has to wait along. */
+export type GuardedHandler = (message: IncomingMessage, stepAside: StepAside) => Promise<Outcome>;
 
 /**
  * Keeps a message that kills its process from killing for ever, and from taking its neighbours with it. A first delivery passes
@@ -33,8 +35,8 @@ export class CrashGuard {
     private readonly database: DatabaseMonitor,
   ) {}
 
-  async run(message: IncomingMessage, handler: Handler): Promise<Outcome> {
-    if (!message.suspect) return this.gate.share(() => handler(message));
+  async run(message: IncomingMessage, handler: GuardedHandler): Promise<Outcome> {
+    if (!message.suspect) return this.gate.share((stepAside) => handler(message, stepAside));
     try {
       return await this.runSuspect(message, handler);
     } catch (error) {
@@ -43,15 +45,15 @@ export class CrashGuard {
     }
   }
 
-  private async runSuspect(message: IncomingMessage, handler: Handler): Promise<Outcome> {
+  private async runSuspect(message: IncomingMessage, handler: GuardedHandler): Promise<Outcome> {
     const key = messageKey(message);
     const counted = await this.suspects.starts(key);
     const starts = this.startedHere.has(key) ? counted - 1 : counted;
     if (starts >= MOST_STARTS) return this.giveUp(message, starts);
-    const work = async () => {
+    const work = async (stepAside: StepAside) => {
       if (!this.startedHere.has(key)) await this.suspects.start(key);
       this.startedHere.add(key);
-      const outcome = await handler(message);
+      const outcome = await handler(message, stepAside);
       if (outcome.kind === 'defer') return outcome;
       await this.suspects.clear(key);
       this.startedHere.delete(key);

@@ -3,14 +3,14 @@ import { ENVIRONMENT, type Environment } from '../config/environment';
 import { QueryRunners } from '../database/query-runners';
 import { errorCode } from '../errors/describe';
 import { Publisher, type OutgoingMessage } from '../messaging/publisher';
-import { CONVERSATION_END_KEY, type Topology } from '../messaging/topology';
+import { laneOf, type LaneName, type Topology } from '../messaging/topology';
 import { TOPOLOGY } from '../messaging/tokens';
 import { encodeReference } from './conversation-message';
 import { ConversationEventsRepository } from './conversation-events.repository';
 
 type Reference = { readonly conversation_id: string; readonly user_id: string; readonly bot_id: string };
 
-/** Puts references to stored events on the queue. */
+/** Puts references to stored events on the queue of their lane. */
 @Injectable()
 export class EventPublisher {
   private readonly logger = new Logger('EventPublisher');
@@ -31,11 +31,11 @@ export class EventPublisher {
    * @param enqueuedAt by the database's clock, as `accepted_at` is: the sweeper compares the two
    * @throws PublishError
    */
-  publish(event: Reference, enqueuedAt: Date, headers?: OutgoingMessage['headers']): Promise<void> {
+  publish(event: Reference, lane: LaneName, enqueuedAt: Date, headers?: OutgoingMessage['headers']): Promise<void> {
     return this.publisher.publish(
       {
         exchange: this.topology.exchange,
-        routingKey: CONVERSATION_END_KEY,
+        routingKey: laneOf(this.topology, lane).routingKey,
         body: encodeReference(event, enqueuedAt),
         messageId: event.conversation_id,
         headers,
@@ -49,9 +49,9 @@ export class EventPublisher {
    * the mark fails, the sweeper finds the event once the queue has passed it.
    * @returns whether the event is known to be queued
    */
-  async publishOrMark(event: Reference, acceptedAt: Date): Promise<boolean> {
+  async publishOrMark(event: Reference, lane: LaneName, acceptedAt: Date): Promise<boolean> {
     try {
-      await this.publish(event, acceptedAt);
+      await this.publish(event, lane, acceptedAt);
       return true;
     } catch (error) {
       this.logger.warn({ msg: 'not queued yet', conversation_id: event.conversation_id, code: errorCode(error) });

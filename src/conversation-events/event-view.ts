@@ -29,7 +29,10 @@ export interface EventView extends EventSummary {
   readonly conversation_log?: readonly LogLine[] | null;
 }
 
-type Row = Omit<ConversationEventEntity, 'conversation_log' | 'fingerprint' | 'publish_due_at' | 'publish_count'>;
+type Row = Omit<
+  ConversationEventEntity,
+  'conversation_log' | 'analysis' | 'fingerprint' | 'publish_due_at' | 'publish_count'
+>;
 
 export function toEventSummary(row: Row): EventSummary {
   return {

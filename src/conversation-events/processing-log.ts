@@ -9,8 +9,9 @@ import type { ConversationMessage } from './conversation-message';
 
 /** How the flow ended for one message. */
 export interface Settlement {
-  readonly result: 'processed' | 'skipped' | 'duplicate' | 'dead-lettered';
-  readonly event: LoadedEvent;
+  readonly result: 'processed' | 'skipped' | 'duplicate' | 'forwarded' | 'dead-lettered';
+  /** Undefined where it is not known here yet. */
+  readonly event?: LoadedEvent;
   readonly score?: ScoreBreakdown;
   readonly outcome: Outcome;
 }
@@ -30,6 +31,7 @@ export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
     processed: 0,
     skipped: 0,
     duplicate: 0,
+    forwarded: 0,
     'dead-lettered': 0,
     retried: 0,
     deferred: 0,
@@ -53,15 +55,15 @@ export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
   settled(message: IncomingMessage, { conversationId }: ConversationMessage, settlement: Settlement): void {
     const { event, result, score } = settlement;
     this.count(result);
-    const criticalMs = Date.now() - event.accepted_at.getTime();
-    if (result === 'processed') {
+    const criticalMs = event && Date.now() - event.accepted_at.getTime();
+    if (result === 'processed' && criticalMs !== undefined) {
       this.metrics.of.criticalTime.observe(criticalMs / 1000);
       this.metrics.of.queueWait.observe(Math.max(0, criticalMs - since(message)) / 1000);
     }
     const line = {
       msg: result,
       conversation_id: conversationId,
-      user_id: event.user_id,
+      user_id: event?.user_id,
       change: score?.friendship_score_change,
       processing_ms: since(message),
       critical_ms: criticalMs,

@@ -59,7 +59,7 @@ export class ReplayedLetters {
     return this.publisher.publish(
       {
         exchange: '',
-        routingKey: this.topology.workQueue.name,
+        routingKey: this.topology.processing.queue.name,
         body: letter.body,
         messageId: letter.message_id ?? undefined,
         headers: { [HEADERS.originalExchange]: letter.exchange, [HEADERS.originalRoutingKey]: letter.routing_key },

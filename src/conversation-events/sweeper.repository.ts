@@ -2,12 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { QueryRunners } from '../database/query-runners';
 import { execute, type Statement } from '../database/statement';
+import type { LaneName } from '../messaging/topology';
+import type { Need } from './lanes';
 
 /** How far the queue is known to have come: nowhere known, up to a time, or up to now because it is empty. */
 export type Passage = 'unknown' | 'empty' | Date;
 
 /** An event to publish again; `enqueued_at` is the database's time. */
-export interface DueEvent {
+export interface DueEvent extends Need {
+  /** As much of the log as tells that the child spoke; null if it did not. */
+  readonly child_line: string | null;
   readonly conversation_id: string;
   readonly user_id: string;
   readonly bot_id: string;
@@ -35,13 +39,22 @@ const STORED = `coalesce((SELECT min(xact_start) FROM pg_stat_activity
                              AND xact_start > now() - interval '11 minutes'), 'infinity')`;
 
 /**
+ * Whether an event lacks something that an external service is asked for: `$3` whether one is for questions and mood, `$4` whether
+ * one is for memories. More events than need the second lane, since this looks neither at the bot type nor at the lines.
+ */
+const LACKS = `(($3 AND (user_initiated_questions IS NULL OR session_emotion IS NULL)) OR ($4 AND new_memories_count IS NULL))`;
+
+/** `$5`: the events of this lane are those that lack something, or those that do not. */
+const OF_LANE = `${LACKS} = $5`;
+
+/**
  * Marks the events that the queue has passed and that nobody settled, in the order of their acceptance, and remembers how far
  * it came. One replica at a time does it: the others find the position locked and leave.
  */
 const MARK_PASSED: Statement = {
   name: 'sweeper_mark_passed',
   text: `WITH position AS MATERIALIZED (
-           SELECT reached FROM positions WHERE name = 'swept' FOR UPDATE SKIP LOCKED
+           SELECT reached FROM positions WHERE name = $6 FOR UPDATE SKIP LOCKED
          ), step AS MATERIALIZED (
            SELECT max(accepted_at) AS until, count(*) AS rows
              FROM (SELECT accepted_at FROM conversation_events
@@ -50,11 +63,11 @@ const MARK_PASSED: Statement = {
          ), marked AS (
            UPDATE conversation_events SET publish_due_at = '-infinity'
             WHERE accepted_at > (SELECT reached FROM position) AND accepted_at <= (SELECT until FROM step)
-              AND status = 'PENDING' AND publish_due_at IS NULL
+              AND status = 'PENDING' AND publish_due_at IS NULL AND ${OF_LANE}
         RETURNING 1
          ), moved AS (
            UPDATE positions SET reached = (SELECT until FROM step)
-            WHERE name = 'swept' AND (SELECT until FROM step) IS NOT NULL
+            WHERE name = $6 AND (SELECT until FROM step) IS NOT NULL
          )
          SELECT (SELECT count(*) FROM marked)::int AS marked, coalesce((SELECT rows FROM step), 0)::int AS rows`,
 };
@@ -70,9 +83,10 @@ const TAKE_DUE: Statement = {
                 publish_count = publish_count + 1
           WHERE conversation_id IN (
                   SELECT conversation_id FROM conversation_events
-                   WHERE publish_due_at <= ${PASSED} AND status = 'PENDING'
-                   ORDER BY publish_due_at, conversation_id LIMIT $3 FOR UPDATE SKIP LOCKED)
-      RETURNING conversation_id, user_id, bot_id, now() AS enqueued_at`,
+                   WHERE publish_due_at <= ${PASSED} AND status = 'PENDING' AND ${OF_LANE}
+                   ORDER BY publish_due_at, conversation_id LIMIT $6 FOR UPDATE SKIP LOCKED)
+      RETURNING conversation_id, user_id, bot_id, now() AS enqueued_at, bot_type, user_initiated_questions, session_emotion,
+                new_memories_count, analysis, substring(conversation_log::text from '"speaker":"user"') AS child_line`,
 };
 
 /** These could not be published after all. */
@@ -89,25 +103,39 @@ export class SweeperRepository {
   private readonly graceSeconds: number;
 
   constructor(
-    @Inject(ENVIRONMENT) environment: Environment,
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
     private readonly queryRunners: QueryRunners,
   ) {
     this.graceSeconds = (2 * environment.DATABASE_STATEMENT_TIMEOUT) / 1000;
   }
 
   /** @returns how many events were marked, and whether there may be more to look at */
-  async markPassed(passage: Passage): Promise<{ marked: number; more: boolean }> {
+  async markPassed(lane: LaneName, passage: Passage): Promise<{ marked: number; more: boolean }> {
     const { rows } = await this.queryRunners.use((runner) =>
-      execute<{ marked: number; rows: number }>(runner, MARK_PASSED, [toParameter(passage), this.graceSeconds]),
+      execute<{ marked: number; rows: number }>(runner, MARK_PASSED, [
+        ...this.parameters(lane, passage),
+        lane === 'analysis' ? 'swept analysis' : 'swept',
+      ]),
     );
     return { marked: rows[0].marked, more: rows[0].rows === ROWS_PER_STEP };
   }
 
-  async takeDue(passage: Passage, limit: number): Promise<DueEvent[]> {
+  async takeDue(lane: LaneName, passage: Passage, limit: number): Promise<DueEvent[]> {
     const { rows } = await this.queryRunners.use((runner) =>
-      execute<DueEvent>(runner, TAKE_DUE, [toParameter(passage), this.graceSeconds, limit]),
+      execute<DueEvent>(runner, TAKE_DUE, [...this.parameters(lane, passage), limit]),
     );
     return rows;
+  }
+
+  private parameters(lane: LaneName, passage: Passage): unknown[] {
+    const { ANALYSIS_LLM_URL, MEMORY_API_URL } = this.environment;
+    return [
+      toParameter(passage),
+      this.graceSeconds,
+      ANALYSIS_LLM_URL !== undefined,
+      MEMORY_API_URL !== undefined,
+      lane === 'analysis',
+    ];
   }
 
   async putBack(conversationIds: readonly string[]): Promise<void> {

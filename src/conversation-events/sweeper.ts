@@ -5,8 +5,11 @@ import { DatabaseMonitor } from '../database/database-monitor';
 import { errorCode } from '../errors/describe';
 import { HEADERS } from '../messaging/incoming-message';
 import { Publisher } from '../messaging/publisher';
+import type { LaneName } from '../messaging/topology';
 import { Metrics } from '../observability/metrics';
+import { AnalysisService } from '../scoring/analysis.service';
 import { EventPublisher } from './event-publisher';
+import { Lanes } from './lanes';
 import { QueuePassage } from './queue-passage';
 import { ReplayedLetters } from './replayed-letters';
 import { SweeperRepository, type DueEvent, type Passage } from './sweeper.repository';
@@ -39,6 +42,8 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly letters: ReplayedLetters,
     private readonly database: DatabaseMonitor,
     private readonly metrics: Metrics,
+    private readonly analysis: AnalysisService,
+    private readonly lanes: Lanes,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -60,33 +65,50 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async round(): Promise<void> {
-    const passage = await this.passageOfQueue();
-    if (passage !== 'unknown') await this.markPassed(passage);
-    const due = await this.repository.takeDue(passage, EVENTS_PER_ROUND);
-    if (due.length > 0) await this.publish(due);
+    const first = await this.passageOf('processing');
+    await this.sweep('processing', first);
+    // An event that lacks something may be in either queue: it may not have been forwarded yet.
+    if (this.analysis.available) await this.sweep('analysis', earliest(first, await this.passageOf('analysis')));
     await this.letters.publishDue();
   }
 
-  /** Only workers see deliveries; the api republishes just what it knows was never queued. */
-  private async passageOfQueue(): Promise<Passage> {
-    if (this.environment.APP_ROLE === 'api') return 'unknown';
-    if ((await this.publisher.workQueueLength()) === 0) return 'empty';
-    return this.passage.passedUntil ?? 'unknown';
+  private async sweep(lane: LaneName, passage: Passage): Promise<void> {
+    if (passage !== 'unknown') await this.markPassed(lane, passage);
+    const due = await this.repository.takeDue(lane, passage, EVENTS_PER_ROUND);
+    if (due.length > 0) await this.publish(due);
   }
 
-  private async markPassed(passage: Passage): Promise<void> {
+  /** Only workers see deliveries; the api republishes just what it knows was never queued. */
+  private async passageOf(lane: LaneName): Promise<Passage> {
+    if (this.environment.APP_ROLE === 'api') return 'unknown';
+    if ((await this.publisher.queueLength(lane)) === 0) return 'empty';
+    return this.passage.passedUntil(lane) ?? 'unknown';
+  }
+
+  private async markPassed(lane: LaneName, passage: Passage): Promise<void> {
     for (let more = true; more && !this.stopping.signal.aborted;) {
-      const step = await this.repository.markPassed(passage);
+      const step = await this.repository.markPassed(lane, passage);
       if (step.marked > 0) this.logger.warn({ msg: 'events were not queued', events: step.marked });
       more = step.more;
     }
   }
 
   private async publish(due: readonly DueEvent[]): Promise<void> {
-    const results = await Promise.allSettled(due.map((event) => this.events.publish(event, event.enqueued_at, SWEPT)));
+    const results = await Promise.allSettled(
+      due.map((event) =>
+        this.events.publish(event, this.lanes.of(event, event.child_line ?? ''), event.enqueued_at, SWEPT),
+      ),
+    );
     const failed = due.filter((_, index) => results[index].status === 'rejected');
     if (failed.length > 0) await this.repository.putBack(failed.map(({ conversation_id }) => conversation_id));
     this.metrics.of.republished.inc(due.length - failed.length);
     this.logger.log({ msg: 'published again', events: due.length - failed.length, failed: failed.length });
   }
+}
+
+/** As far as both have come. */
+function earliest(one: Passage, other: Passage): Passage {
+  if (one === 'unknown' || other === 'unknown') return 'unknown';
+  if (one === 'empty' || other === 'empty') return one === 'empty' ? other : one;
+  return one < other ? one : other;
 }

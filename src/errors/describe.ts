@@ -25,7 +25,13 @@ export function describeType(value: unknown): string {
 const DEEPEST_CAUSE = 5;
 
 /** Our own errors' messages are written not to quote anything; everybody else's are left out. */
-const OWN_ERRORS = new Set(['CodedError', 'PublishError', 'InvalidMessage', 'EnvironmentError']);
+const OWN_ERRORS = new Set([
+  'CodedError',
+  'ExternalServiceError',
+  'PublishError',
+  'InvalidMessage',
+  'EnvironmentError',
+]);
 
 /** An error for the log: its type, its code and where it was thrown, and so for its cause. */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {

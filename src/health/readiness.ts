@@ -86,10 +86,10 @@ export class Readiness implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private consumerState(): HealthIndicatorResult {
-    const { expected, live, paused } = this.consumers.state;
+    const { expected, live, missing, paused } = this.consumers.state;
     const check = this.indicator.check('consumers');
     const details = { expected, live, ...(paused === undefined ? {} : { paused }) };
-    if (live === expected || paused !== undefined) return check.up(details);
+    if (missing === 0) return check.up(details);
     return this.mayDegrade ? check.up({ ...details, degraded: true }) : check.down(details);
   }
 }

@@ -7,13 +7,19 @@ import { errorCode } from '../errors/describe';
 import { BackgroundRabbitMQModule } from './background-rabbitmq.module';
 import { BrokerMonitor } from './broker-monitor';
 import { consumerChannels } from './rabbitmq-options';
+import { TOPOLOGY } from './tokens';
+import type { LaneName, Topology } from './topology';
 
-/** How many consumers there should be, how many there really are, and why they are paused, if they are. */
+/** How many consumers there are to be, how many there really are, how many of those that are not paused are missing, and why any are paused. */
 export interface ConsumersState {
   readonly expected: number;
   readonly live: number;
+  readonly missing: number;
   readonly paused: string | undefined;
 }
+
+/** Of every lane, and of the dead letters too. */
+type PausedLane = LaneName | 'all';
 
 /** What this class reads of amqplib's channel: `consumers` has an entry for each consumer that the broker still serves. */
 interface LiveChannel {
@@ -38,6 +44,8 @@ function surviveFailedSetup(wrapper: ChannelWrapper): void {
 /** How often to look whether what should consume does, milliseconds. A lost consumer stays unnoticed at most this long. */
 const WATCH_INTERVAL = 5_000;
 
+const NOT_STARTED = 'not started';
+
 /**
  * Starts, pauses and resumes the consumers, and watches them: a consumer that the broker cancelled (its queue was deleted,
  * its leader moved) would otherwise leave a worker that is connected, healthy to look at, and idle for ever.
@@ -45,11 +53,13 @@ const WATCH_INTERVAL = 5_000;
 @Injectable()
 export class Consumers implements OnModuleInit, OnModuleDestroy {
   private readonly logger = new Logger('Consumers');
-  private readonly channelNames: readonly string[];
+  /** By their names, with the lane that each serves. */
+  private readonly consuming: ReadonlyMap<string, LaneName | 'dead letters'>;
   private readonly closed = new WeakSet<object>();
   private registration: 'none' | 'under way' | 'done' = 'none';
-  private wanted: 'consuming' | 'paused' | 'stopped' = 'paused';
-  private pauseReason: string | undefined = 'not started';
+  /** Why whose deliveries are paused. Any reason is enough. */
+  private readonly pauses = new Map<string, PausedLane>([[NOT_STARTED, 'all']]);
+  private stopped = false;
   private work: Promise<void> = Promise.resolve();
   private watchdog: NodeJS.Timeout | undefined;
 
@@ -58,12 +68,13 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
     private readonly amqp: AmqpConnection,
     private readonly broker: BrokerMonitor,
     private readonly moduleRef: ModuleRef,
+    @Inject(TOPOLOGY) topology: Topology,
   ) {
-    this.channelNames = consumerChannels(environment);
+    this.consuming = consumerChannels(environment, topology);
   }
 
   onModuleInit(): void {
-    for (const name of this.channelNames) {
+    for (const name of this.consuming.keys()) {
       surviveFailedSetup(this.amqp.managedChannels[name]);
       this.amqp.managedChannels[name].on('connect', () => {
         const channel = this.channel(name);
@@ -71,7 +82,7 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
         void this.reconcile();
       });
     }
-    if (this.channelNames.length === 0) return;
+    if (this.consuming.size === 0) return;
     this.watchdog = setInterval(() => void this.reconcile(), WATCH_INTERVAL);
     this.watchdog.unref();
   }
@@ -79,33 +90,41 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
   /** Stops consuming first of all; what is in flight is drained later in the shutdown. */
   async onModuleDestroy(): Promise<void> {
     clearInterval(this.watchdog);
-    this.wanted = 'stopped';
+    this.stopped = true;
     await this.reconcile();
   }
 
   get state(): ConsumersState {
-    const live = this.channelNames.filter((name) => (this.liveChannel(name)?.consumers.size ?? 0) > 0).length;
+    const names = [...this.consuming.keys()];
+    const isLive = (name: string) => (this.liveChannel(name)?.consumers.size ?? 0) > 0;
     return {
-      expected: this.channelNames.length,
-      live,
-      paused: this.wanted === 'paused' ? this.pauseReason : undefined,
+      expected: names.length,
+      live: names.filter(isLive).length,
+      missing: names.filter((name) => this.isWanted(name) && !isLive(name)).length,
+      paused: this.pauses.size > 0 ? [...this.pauses.keys()].join('; ') : undefined,
     };
   }
 
-  /** Deliveries begin, or go on after {@link pause}. */
-  resume(): Promise<void> {
-    if (this.wanted === 'stopped') return this.work;
-    this.wanted = 'consuming';
-    this.pauseReason = undefined;
+  /** Deliveries begin. */
+  start(): Promise<void> {
+    return this.resume(NOT_STARTED);
+  }
+
+  /** No further deliveries over the lane, for this reason; what was delivered stays in flight. */
+  pause(reason: string, lane: PausedLane = 'all'): Promise<void> {
+    this.pauses.set(reason, lane);
     return this.reconcile();
   }
 
-  /** No further deliveries; what was delivered stays in flight. */
-  pause(reason: string): Promise<void> {
-    if (this.wanted === 'stopped') return this.work;
-    this.wanted = 'paused';
-    this.pauseReason = reason;
+  /** The reason holds no more; where there is no other, deliveries go on. */
+  resume(reason: string): Promise<void> {
+    this.pauses.delete(reason);
     return this.reconcile();
+  }
+
+  private isWanted(name: string): boolean {
+    const paused = [...this.pauses.values()];
+    return !this.stopped && !paused.some((lane) => lane === 'all' || lane === this.consuming.get(name));
   }
 
   /** Makes what is like what is wanted, one change at a time. Trouble is left to the next look. */
@@ -118,12 +137,14 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
 
   private async reconcileNow(): Promise<void> {
     if (!this.broker.state.up) return;
-    if (this.wanted === 'consuming' && this.registration === 'none') return this.register();
-    for (const name of this.channelNames) {
+    if (this.registration === 'none') {
+      if (!this.stopped && ![...this.pauses.values()].includes('all')) this.register();
+      return;
+    }
+    for (const name of this.consuming.keys()) {
       const channel = this.liveChannel(name);
       if (!channel) continue;
-      if (this.wanted !== 'consuming')
-        await Promise.all([...channel.consumers.keys()].map((tag) => channel.cancel(tag)));
+      if (!this.isWanted(name)) await Promise.all([...channel.consumers.keys()].map((tag) => channel.cancel(tag)));
       else if (channel.consumers.size === 0 && this.registration === 'done') await this.consumeAgain(name);
     }
   }
@@ -142,7 +163,7 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
     const channel = this.channel(name);
     const tag = this.amqp.consumerTags.findLast((candidate) => this.consumerChannel(candidate) === channel);
     if (tag === undefined) return; // the library is about to
-    if (this.pauseReason === undefined) this.logger.debug({ msg: 'consuming again', channel: name });
+    this.logger.debug({ msg: 'consuming again', channel: name });
     await this.amqp.resumeConsumer(tag);
   }
 

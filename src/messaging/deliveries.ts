@@ -12,13 +12,13 @@ import type { ConsumeMessage } from 'amqplib';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
 import { Metrics } from '../observability/metrics';
-import { deadLetterMessage, retryMessage } from './forwarding';
+import { deadLetterMessage, forwardedMessage, retryMessage } from './forwarding';
 import { toIncomingMessage, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
 import { BrokerMonitor } from './broker-monitor';
 import { Publisher, PublishError, type OutgoingMessage } from './publisher';
 import { TOPOLOGY } from './tokens';
-import type { Topology } from './topology';
+import { laneOf, laneServing, type LaneName, type Topology } from './topology';
 
 /** How long a message is held while what it needs is away, milliseconds; then it waits in a retry queue. */
 export const LONGEST_HOLD = 10 * 60 * 1000;
@@ -46,6 +46,7 @@ export interface DeliveryCounts {
   acked: number;
   retried: number;
   deferred: number;
+  forwarded: number;
   deadLettered: number;
   handedBack: number;
 }
@@ -53,9 +54,17 @@ export interface DeliveryCounts {
 /** Carries every delivery from its handler's outcome to its end, and drains what is in flight at shutdown. */
 @Injectable()
 export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
-  readonly counts: DeliveryCounts = { delivered: 0, acked: 0, retried: 0, deferred: 0, deadLettered: 0, handedBack: 0 };
+  readonly counts: DeliveryCounts = {
+    delivered: 0,
+    acked: 0,
+    retried: 0,
+    deferred: 0,
+    forwarded: 0,
+    deadLettered: 0,
+    handedBack: 0,
+  };
   private readonly logger = new Logger('Deliveries');
-  private readonly inFlight = new Set<Promise<void>>();
+  private readonly inFlight = new Map<Promise<void>, LaneName>();
   /** Fires when shutdown begins: messages that are held go to a retry queue now. */
   private readonly draining = new AbortController();
   /** Fires at the deadline: what still runs is handed back. */
@@ -74,10 +83,11 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     return this.inFlight.size;
   }
 
-  /** Resolves when nothing is in flight, or after `limit` milliseconds. */
-  async whenIdle(limit: number): Promise<void> {
+  /** Resolves when nothing of the lane is in flight, or after `limit` milliseconds. */
+  async whenIdle(lane: LaneName, limit: number): Promise<void> {
     const late = delay(limit, undefined, { ref: false });
-    await Promise.race([Promise.all(this.inFlight), late]);
+    const ofLane = [...this.inFlight].filter(([, name]) => name === lane).map(([settling]) => settling);
+    await Promise.race([Promise.all(ofLane), late]);
   }
 
   /**
@@ -93,7 +103,8 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     whenHeldTooLong: 'set aside' | 'hand back' = 'set aside',
   ): Promise<void> {
     this.counts.delivered++;
-    const message = toIncomingMessage(raw, this.broker.connectionNumber);
+    const lane = laneServing(this.topology, queue);
+    const message = toIncomingMessage(raw, this.broker.connectionNumber, lane);
     const end = this.measure(queue, message);
     const settling = this.run(message, handler, whenHeldTooLong).then(end, (error: unknown) => {
       end('HANDED_BACK');
@@ -102,7 +113,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
       throw error;
     });
     const tracked = settling.catch(() => undefined).finally(() => this.inFlight.delete(tracked));
-    this.inFlight.add(tracked);
+    this.inFlight.set(tracked, lane);
     return settling;
   }
 
@@ -132,12 +143,12 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     if (waiting > 0) this.logger.log({ msg: 'draining', inFlight: waiting });
     const timer = new AbortController();
     await Promise.race([
-      Promise.all(this.inFlight),
+      Promise.all(this.inFlight.keys()),
       delay(this.environment.SHUTDOWN_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined),
     ]);
     timer.abort();
     this.deadline.abort();
-    await Promise.all(this.inFlight);
+    await Promise.all(this.inFlight.keys());
   }
 
   /** @returns why the message failed, if it did */
@@ -171,6 +182,10 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
         this.counts.retried++;
         this.metrics.of.retries.inc({ error_type: outcome.reason });
         return outcome.reason;
+      case 'forward':
+        await this.forward(message, forwardedMessage(this.topology, message, outcome.to));
+        this.counts.forwarded++;
+        return undefined;
       case 'deadLetter':
         await this.forward(message, deadLetterMessage(this.topology, message, outcome));
         this.counts.deadLettered++;
@@ -191,7 +206,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
 
   /** To the first retry queue with its attempts unchanged, so that nothing is spent and nobody spins on it. */
   private async setAside(message: IncomingMessage): Promise<string> {
-    const [first] = this.topology.retryQueues;
+    const [first] = laneOf(this.topology, message.lane).retryQueues;
     const retry = { afterMs: first.delayMs, attempts: message.attempts };
     await this.forward(message, retryMessage(this.topology, message, retry));
     this.counts.retried++;

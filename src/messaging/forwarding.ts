@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { HEADERS, textHeader, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
 import type { OutgoingMessage } from './publisher';
-import { retryQueueName, type Topology } from './topology';
+import { laneOf, retryQueueName, type LaneName, type Topology } from './topology';
 
 type Retry = { readonly afterMs: number; readonly attempts: number; readonly reason?: string };
 type DeadLetter = Extract<Outcome, { kind: 'deadLetter' }>;
@@ -11,7 +11,7 @@ type DeadLetter = Extract<Outcome, { kind: 'deadLetter' }>;
 export function retryMessage(topology: Topology, message: IncomingMessage, retry: Retry): OutgoingMessage {
   return {
     exchange: '',
-    routingKey: retryQueueName(topology.workQueue.name, retry.afterMs),
+    routingKey: retryQueueName(laneOf(topology, message.lane).queue.name, retry.afterMs),
     body: message.body,
     messageId: message.messageId,
     headers: {
@@ -19,6 +19,17 @@ export function retryMessage(topology: Topology, message: IncomingMessage, retry
       ...(retry.reason === undefined ? {} : failureHeaders(message, retry.reason)),
       [HEADERS.attempts]: retry.attempts,
     },
+  };
+}
+
+/** To the other lane, with its attempts unchanged. */
+export function forwardedMessage(topology: Topology, message: IncomingMessage, to: LaneName): OutgoingMessage {
+  return {
+    exchange: '',
+    routingKey: laneOf(topology, to).queue.name,
+    body: message.body,
+    messageId: message.messageId,
+    headers: { ...carriedHeaders(message), [HEADERS.attempts]: message.attempts },
   };
 }
 

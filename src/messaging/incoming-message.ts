@@ -1,4 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
+import type { LaneName } from './topology';
 
 /** Headers that this service puts on the messages it moves. Times are ISO 8601. */
 export const HEADERS = {
@@ -19,6 +20,8 @@ export const HEADERS = {
 
 /** A delivery, with what its headers say. */
 export interface IncomingMessage {
+  /** The lane it came over: when it is tried again, it comes back there. */
+  readonly lane: LaneName;
   readonly body: Buffer;
   readonly messageId: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
@@ -36,11 +39,12 @@ export interface IncomingMessage {
   readonly receivedAt: number;
 }
 
-export function toIncomingMessage(raw: ConsumeMessage, connection = 0): IncomingMessage {
+export function toIncomingMessage(raw: ConsumeMessage, connection = 0, lane: LaneName = 'processing'): IncomingMessage {
   const headers = (raw.properties.headers ?? {}) as Record<string, unknown>;
   const messageId: unknown = raw.properties.messageId;
   const deliveryCount = wholeNumber(headers['x-delivery-count']);
   return {
+    lane,
     body: raw.content,
     messageId: typeof messageId === 'string' ? messageId : undefined,
     headers,

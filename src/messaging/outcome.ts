@@ -1,3 +1,5 @@
+import type { LaneName } from './topology';
+
 /** What becomes of a message. Handlers return one of these; only `messaging/` touches ack and nack. */
 export type Outcome =
   /** Settled: the message is acknowledged. */
@@ -6,6 +8,8 @@ export type Outcome =
   | { readonly kind: 'retry'; readonly afterMs: number; readonly attempts: number; readonly reason: string }
   /** Nothing is wrong with the message: it is held, unacknowledged, until `until` resolves. No attempt is spent. */
   | { readonly kind: 'defer'; readonly reason: string; readonly until: (signal: AbortSignal) => Promise<void> }
+  /** It belongs into the other lane: it goes there, with its attempts unchanged. */
+  | { readonly kind: 'forward'; readonly to: LaneName }
   /** Failed for good. `settlesEvent`: this is what became of the stored event. */
   | {
       readonly kind: 'deadLetter';

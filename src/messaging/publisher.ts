@@ -5,7 +5,7 @@ import { errorCode } from '../errors/describe';
 import { Metrics } from '../observability/metrics';
 import { BrokerMonitor } from './broker-monitor';
 import { TOPOLOGY } from './tokens';
-import { allQueues, type Topology } from './topology';
+import { allQueues, laneOf, lanesOf, type LaneName, type Topology } from './topology';
 import { TopologyReport } from './topology-report';
 
 export type PublishFailure =
@@ -134,12 +134,12 @@ export class Publisher implements OnModuleInit {
     });
   }
 
-  /** Ready messages in the work queue. Declares the queue, so one that somebody deleted is there again. */
-  async workQueueLength(): Promise<number> {
+  /** Ready messages in the lane's queue. Declares the queue, so one that somebody deleted is there again. */
+  async queueLength(lane: LaneName): Promise<number> {
     if (!this.channel) throw new PublishError('BROKER_DISCONNECTED');
-    const { workQueue } = this.topology;
+    const { queue } = laneOf(this.topology, lane);
     await this.bind(this.channel);
-    const { messageCount } = await this.channel.assertQueue(workQueue.name, workQueue.options);
+    const { messageCount } = await this.channel.assertQueue(queue.name, queue.options);
     return messageCount;
   }
 
@@ -170,9 +170,9 @@ export class Publisher implements OnModuleInit {
   }
 
   private async bind(channel: ConfirmChannel): Promise<void> {
-    for (const { queue, routingKey } of this.topology.bindings) {
-      await channel.assertQueue(queue, this.topology.workQueue.options);
-      await channel.bindQueue(queue, this.topology.exchange, routingKey);
+    for (const { queue, routingKey } of lanesOf(this.topology)) {
+      await channel.assertQueue(queue.name, queue.options);
+      await channel.bindQueue(queue.name, this.topology.exchange, routingKey);
     }
   }
 

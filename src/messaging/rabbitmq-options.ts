@@ -2,11 +2,15 @@
 import type { RabbitMQConfig } from '@golevelup/nestjs-rabbitmq';
 import { Logger } from '@nestjs/common';
 import type { Environment } from '../config/environment';
-import type { QueueDeclaration, Topology } from './topology';
+import { lanesOf, type LaneName, type QueueDeclaration, type Topology } from './topology';
 import type { TopologyReport } from './topology-report';
 
 /** Names under which handlers subscribe: `@RabbitSubscribe({ name: HANDLERS.… })`. */
-export const HANDLERS = { conversationEnded: 'conversationEnded', deadLetterArrived: 'deadLetterArrived' } as const;
+export const HANDLERS = {
+  conversationEnded: 'conversationEnded',
+  conversationToAnalyse: 'conversationToAnalyse',
+  deadLetterArrived: 'deadLetterArrived',
+} as const;
 
 const DEAD_LETTER_CHANNEL = 'dead-letters';
 
@@ -17,25 +21,49 @@ const DEAD_LETTER_PREFETCH = 10;
 const RECONNECT_SECONDS = 1;
 const HEARTBEAT_SECONDS = 5;
 
-/** The worker's channels: K of them for the work queue, one for the dead letters. */
-export function workChannels(environment: Environment): string[] {
-  return Array.from({ length: environment.RABBITMQ_CHANNELS }, (_, index) => `work-${index + 1}`);
+/** K channels with a prefetch of P each, so that C = K × P messages of a lane are in flight. */
+export interface LaneConcurrency {
+  readonly C: number;
+  readonly K: number;
+  readonly P: number;
 }
 
-/** The channels on which this process is to have a consumer. */
-export function consumerChannels(environment: Environment): string[] {
-  return environment.APP_ROLE === 'api' ? [] : [...workChannels(environment), DEAD_LETTER_CHANNEL];
+export function laneConcurrency(environment: Environment, lane: LaneName): LaneConcurrency {
+  const [C, K] =
+    lane === 'analysis'
+      ? [environment.ANALYSIS_CONCURRENCY_PER_WORKER, environment.ANALYSIS_CHANNELS]
+      : [environment.MESSAGE_CONCURRENCY_PER_WORKER, environment.RABBITMQ_CHANNELS];
+  return { C, K, P: C / K };
 }
 
-/** P, the prefetch of each channel of the work queue. */
-export function prefetchPerChannel(environment: Environment): number {
-  return environment.MESSAGE_CONCURRENCY_PER_WORKER / environment.RABBITMQ_CHANNELS;
+/** The worker's channels of one lane. */
+function laneChannels(environment: Environment, lane: LaneName): string[] {
+  const prefix = lane === 'analysis' ? 'analysis' : 'work';
+  return Array.from({ length: laneConcurrency(environment, lane).K }, (_, index) => `${prefix}-${index + 1}`);
+}
+
+/** The channels on which this process is to have a consumer, each with the lane that it serves. */
+export function consumerChannels(
+  environment: Environment,
+  topology: Topology,
+): ReadonlyMap<string, LaneName | 'dead letters'> {
+  if (environment.APP_ROLE === 'api') return new Map();
+  return new Map([
+    ...lanesOf(topology).flatMap(({ name }) =>
+      laneChannels(environment, name).map((channel) => [channel, name] as const),
+    ),
+    [DEAD_LETTER_CHANNEL, 'dead letters'] as const,
+  ]);
 }
 
 export function rabbitmqOptions(environment: Environment, topology: Topology, report: TopologyReport): RabbitMQConfig {
-  const work = workChannels(environment);
   const consumes = environment.APP_ROLE !== 'api';
-  const prefetchCount = prefetchPerChannel(environment);
+  const lanes = lanesOf(topology).map(({ name, queue }) => ({
+    handler: name === 'analysis' ? HANDLERS.conversationToAnalyse : HANDLERS.conversationEnded,
+    queue,
+    channels: laneChannels(environment, name),
+    prefetchCount: laneConcurrency(environment, name).P,
+  }));
   return {
     uri: environment.RABBITMQ_URL,
     logger: libraryLogger(),
@@ -51,13 +79,20 @@ export function rabbitmqOptions(environment: Environment, topology: Topology, re
     },
     channels: consumes
       ? {
-          ...Object.fromEntries(work.map((name) => [name, { prefetchCount }])),
+          ...Object.fromEntries(
+            lanes.flatMap(({ channels, prefetchCount }) => channels.map((name) => [name, { prefetchCount }])),
+          ),
           [DEAD_LETTER_CHANNEL]: { prefetchCount: DEAD_LETTER_PREFETCH },
         }
       : {},
     handlers: consumes
       ? {
-          [HANDLERS.conversationEnded]: work.map((channel) => subscription(topology.workQueue, channel, report)),
+          ...Object.fromEntries(
+            lanes.map(({ handler, queue, channels }) => [
+              handler,
+              channels.map((channel) => subscription(queue, channel, report)),
+            ]),
+          ),
           [HANDLERS.deadLetterArrived]: subscription(topology.deadLetterQueue, DEAD_LETTER_CHANNEL, report),
         }
       : {},

@@ -1,5 +1,5 @@
 import { readEnvironment } from '../config/environment';
-import { allQueues, buildTopology, retryQueueName, type Topology } from './topology';
+import { allQueues, buildTopology, laneOf, lanesOf, retryQueueName, type Topology } from './topology';
 
 function topologyFor(settings: Record<string, string> = {}): Topology {
   const required = { DATABASE_URL: 'postgres://localhost/test', RABBITMQ_URL: 'amqp://localhost' };
@@ -12,17 +12,25 @@ describe.each([
   ['with equal delays', { RETRY_DELAYS: '5s,5s,5000ms,30s' }],
   [
     'with the longest names and delays',
-    { RABBITMQ_QUEUE: 'q'.repeat(200), RABBITMQ_EXCHANGE: 'x'.repeat(200), RETRY_DELAYS: '24h,23h' },
+    {
+      RABBITMQ_QUEUE: 'q'.repeat(200),
+      RABBITMQ_ANALYSIS_QUEUE: 'a'.repeat(200),
+      RABBITMQ_EXCHANGE: 'x'.repeat(200),
+      RETRY_DELAYS: '24h,23h',
+      MEMORY_API_URL: 'https://memory',
+    },
   ],
+  ['with an external service', { CONVERSATION_API_URL: 'https://conversations' }],
 ])('the topology %s', (_about, settings) => {
   const topology = topologyFor(settings);
   const queues = allQueues(topology);
   const names = queues.map(({ name }) => name);
+  const lanes = lanesOf(topology);
   const argumentsOf = ({ options }: (typeof queues)[number]) => options.arguments as Record<string, unknown>;
 
   it('declares each queue once, with a name that AMQP can carry', () => {
     expect(new Set(names).size).toBe(names.length);
-    expect(names).toEqual(expect.arrayContaining([topology.workQueue.name, topology.deadLetterQueue.name]));
+    expect(names).toEqual(expect.arrayContaining([topology.processing.queue.name, topology.deadLetterQueue.name]));
     for (const name of names) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(255);
   });
 
@@ -37,9 +45,10 @@ describe.each([
     }
   });
 
-  it('binds declared queues only, and the work queue under the key of the api', () => {
-    for (const { queue } of topology.bindings) expect(names).toContain(queue);
-    expect(topology.bindings).toContainEqual({ queue: topology.workQueue.name, routingKey: 'conversation.end' });
+  it('binds each lane under a key of its own, the first one under the key of other publishers', () => {
+    expect(topology.processing.routingKey).toBe('conversation.end');
+    expect(new Set(lanes.map(({ routingKey }) => routingKey)).size).toBe(lanes.length);
+    for (const { queue } of lanes) expect(names).toContain(queue.name);
   });
 
   it('dead-letters into declared queues only, through the default exchange', () => {
@@ -53,7 +62,7 @@ describe.each([
   });
 
   it('loses nothing on the way: at-least-once, which the broker does only with reject-publish', () => {
-    for (const queue of [topology.workQueue, ...topology.retryQueues]) {
+    for (const queue of lanes.flatMap(({ queue, retryQueues }) => [queue, ...retryQueues])) {
       expect(argumentsOf(queue)).toMatchObject({
         'x-dead-letter-strategy': 'at-least-once',
         'x-overflow': 'reject-publish',
@@ -61,20 +70,22 @@ describe.each([
     }
   });
 
-  it('sends what passes the delivery limit of the work queue to the dead letters', () => {
-    expect(argumentsOf(topology.workQueue)).toMatchObject({
-      'x-dead-letter-routing-key': topology.deadLetterQueue.name,
-    });
-    expect(argumentsOf(topology.workQueue)['x-delivery-limit']).toBeGreaterThan(20);
+  it('sends what passes the delivery limit of a lane to the dead letters', () => {
+    for (const { queue } of lanes) {
+      expect(argumentsOf(queue)).toMatchObject({ 'x-dead-letter-routing-key': topology.deadLetterQueue.name });
+      expect(argumentsOf(queue)['x-delivery-limit']).toBeGreaterThan(20);
+    }
   });
 
-  it('brings every waiting message back to the work queue after its delay', () => {
-    for (const queue of topology.retryQueues) {
-      expect(queue.name).toBe(retryQueueName(topology.workQueue.name, queue.delayMs));
-      expect(argumentsOf(queue)).toMatchObject({
-        'x-message-ttl': queue.delayMs,
-        'x-dead-letter-routing-key': topology.workQueue.name,
-      });
+  it('brings every waiting message back to its own lane after its delay', () => {
+    for (const lane of lanes) {
+      for (const queue of lane.retryQueues) {
+        expect(queue.name).toBe(retryQueueName(lane.queue.name, queue.delayMs));
+        expect(argumentsOf(queue)).toMatchObject({
+          'x-message-ttl': queue.delayMs,
+          'x-dead-letter-routing-key': lane.queue.name,
+        });
+      }
     }
   });
 
@@ -87,11 +98,11 @@ describe('the names on the broker', () => {
   it('are those of the contract', () => {
     const topology = topologyFor();
     expect(topology.exchange).toBe('conversation_exchange');
-    expect(topology.workQueue.name).toBe('conversation_events_processing');
+    expect(topology.processing.queue.name).toBe('conversation_events_processing');
   });
 
   it('has a retry queue for each different delay, in their order', () => {
-    expect(topologyFor({ RETRY_DELAYS: '5s,30s,5s,2m' }).retryQueues.map(({ delayMs }) => delayMs)).toEqual([
+    expect(topologyFor({ RETRY_DELAYS: '5s,30s,5s,2m' }).processing.retryQueues.map(({ delayMs }) => delayMs)).toEqual([
       5_000, 30_000, 120_000,
     ]);
   });
@@ -104,7 +115,28 @@ describe('the names on the broker', () => {
   });
 
   it('change with a delay, since the arguments of a declared queue cannot', () => {
-    const waiting = (RETRY_DELAYS: string) => topologyFor({ RETRY_DELAYS }).retryQueues.map(({ name }) => name);
+    const waiting = (RETRY_DELAYS: string) =>
+      topologyFor({ RETRY_DELAYS }).processing.retryQueues.map(({ name }) => name);
     expect(waiting('5s')).not.toEqual(waiting('6s'));
+  });
+});
+
+describe('the lanes', () => {
+  it('are one where no external service is configured', () => {
+    const topology = topologyFor();
+    expect(lanesOf(topology).map(({ name }) => name)).toEqual(['processing']);
+    expect(laneOf(topology, 'analysis')).toBe(topology.processing);
+  });
+
+  it.each([
+    [{ ANALYSIS_LLM_URL: 'https://llm/v1', ANALYSIS_LLM_MODEL: 'small' }],
+    [{ MEMORY_API_URL: 'https://memory' }],
+    [{ CONVERSATION_API_URL: 'https://conversations' }],
+  ])('are two with %p', (settings) => {
+    const topology = topologyFor(settings);
+    expect(lanesOf(topology).map(({ name, queue, routingKey }) => [name, queue.name, routingKey])).toEqual([
+      ['processing', 'conversation_events_processing', 'conversation.end'],
+      ['analysis', 'conversation_events_analysis', 'conversation.analyse'],
+    ]);
   });
 });

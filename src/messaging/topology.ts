@@ -2,8 +2,9 @@
 import type { Options } from 'amqplib';
 import type { Environment } from '../config/environment';
 
-/** Key under which the api publishes an event. */
+/** Keys under which events are published: those that need nobody else, and those that need an external service. */
 export const CONVERSATION_END_KEY = 'conversation.end';
+export const CONVERSATION_ANALYSE_KEY = 'conversation.analyse';
 
 /**
  * The broker's own limit on redeliveries, only a backstop: whoever passes it is dead-lettered by the broker.
@@ -17,13 +18,26 @@ export interface QueueDeclaration {
   readonly options: Options.AssertQueue;
 }
 
-export interface Topology {
-  readonly exchange: string;
-  readonly workQueue: QueueDeclaration;
+/** `analysis` is for events that need an external service, so that slow calls never hold up the rest. */
+export type LaneName = 'processing' | 'analysis';
+
+/** A queue of work, and where its messages wait for another try. */
+export interface Lane {
+  readonly name: LaneName;
+  readonly queue: QueueDeclaration;
+  /** Key under which the exchange routes events to it. */
+  readonly routingKey: string;
   /** One queue per delay, shortest attempt first, so that a long wait never holds up a short one. */
   readonly retryQueues: readonly (QueueDeclaration & { readonly delayMs: number })[];
+}
+
+export interface Topology {
+  readonly exchange: string;
+  readonly processing: Lane;
+  /** Undefined where no external service is configured: there is one lane then. */
+  readonly analysis: Lane | undefined;
+  /** Of both lanes. */
   readonly deadLetterQueue: QueueDeclaration;
-  readonly bindings: readonly { readonly queue: string; readonly routingKey: string }[];
 }
 
 /** Queues survive the loss of a minority of nodes, and a message is confirmed once a majority has it on disk. */
@@ -47,21 +61,45 @@ export function retryQueueName(workQueue: string, delayMs: number): string {
 }
 
 export function buildTopology(environment: Environment): Topology {
-  const { RABBITMQ_EXCHANGE: exchange, RABBITMQ_QUEUE: work, RETRY_DELAYS: delays } = environment;
+  const { RABBITMQ_EXCHANGE: exchange, RABBITMQ_QUEUE: work, RABBITMQ_ANALYSIS_QUEUE: analysis } = environment;
   const deadLetters = `${work}.dead-letters`;
-  return {
-    exchange,
-    workQueue: quorum(work, { ...deadLetterTo(deadLetters), 'x-delivery-limit': DELIVERY_LIMIT }),
-    retryQueues: [...new Set(delays)].map((delayMs) => ({
-      ...quorum(retryQueueName(work, delayMs), { ...deadLetterTo(work), 'x-message-ttl': delayMs }),
+  const lane = (name: LaneName, queue: string, routingKey: string): Lane => ({
+    name,
+    queue: quorum(queue, { ...deadLetterTo(deadLetters), 'x-delivery-limit': DELIVERY_LIMIT }),
+    routingKey,
+    retryQueues: [...new Set(environment.RETRY_DELAYS)].map((delayMs) => ({
+      ...quorum(retryQueueName(queue, delayMs), { ...deadLetterTo(queue), 'x-message-ttl': delayMs }),
       delayMs,
     })),
+  });
+  return {
+    exchange,
+    processing: lane('processing', work, CONVERSATION_END_KEY),
+    analysis: hasExternalService(environment) ? lane('analysis', analysis, CONVERSATION_ANALYSE_KEY) : undefined,
     // Its consumer only records; a message it cannot record stays until it can.
     deadLetterQueue: quorum(deadLetters, {}),
-    bindings: [{ queue: work, routingKey: CONVERSATION_END_KEY }],
   };
 }
 
+function hasExternalService(environment: Environment): boolean {
+  const { ANALYSIS_LLM_URL, MEMORY_API_URL, CONVERSATION_API_URL } = environment;
+  return [ANALYSIS_LLM_URL, MEMORY_API_URL, CONVERSATION_API_URL].some((url) => url !== undefined);
+}
+
+export function lanesOf({ processing, analysis }: Topology): readonly Lane[] {
+  return analysis ? [processing, analysis] : [processing];
+}
+
+/** The lane itself, or the first one where there is no second. */
+export function laneOf(topology: Topology, name: LaneName): Lane {
+  return (name === 'analysis' ? topology.analysis : undefined) ?? topology.processing;
+}
+
+/** The lane of a queue; of the dead letters' queue, and of any other, the first. */
+export function laneServing({ analysis }: Topology, queue: string): LaneName {
+  return analysis?.queue.name === queue ? 'analysis' : 'processing';
+}
+
 export function allQueues(topology: Topology): readonly QueueDeclaration[] {
-  return [topology.deadLetterQueue, topology.workQueue, ...topology.retryQueues];
+  return [topology.deadLetterQueue, ...lanesOf(topology).flatMap(({ queue, retryQueues }) => [queue, ...retryQueues])];
 }

@@ -7,8 +7,9 @@ import { VERSION } from '../config/version';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { BrokerMonitor } from '../messaging/broker-monitor';
 import { Consumers } from '../messaging/consumers';
+import { laneConcurrency } from '../messaging/rabbitmq-options';
 import { TOPOLOGY } from '../messaging/tokens';
-import type { Topology } from '../messaging/topology';
+import { lanesOf, type Topology } from '../messaging/topology';
 import { BacklogRepository } from './backlog.repository';
 import { Metrics } from './metrics';
 
@@ -45,11 +46,14 @@ export class RuntimeGauges implements OnModuleInit {
     const { registry, of } = this.metrics;
     collectDefaultMetrics({ register: registry });
     for (const name of MISNAMED) registry.removeSingleMetric(name);
-    const { APP_ROLE: role, MESSAGE_CONCURRENCY_PER_WORKER: c, DATABASE_POOL_SIZE: pool } = this.environment;
+    const { APP_ROLE: role, DATABASE_POOL_SIZE: pool } = this.environment;
     of.buildInfo.set({ version: VERSION, role }, 1);
     of.databasePoolSize.set(pool);
     this.forgetBacklog();
-    if (role !== 'api') of.messageConcurrency.set({ messaging_destination_name: this.topology.workQueue.name }, c);
+    if (role === 'api') return;
+    for (const { name, queue } of lanesOf(this.topology)) {
+      of.messageConcurrency.set({ messaging_destination_name: queue.name }, laneConcurrency(this.environment, name).C);
+    }
   }
 
   async read(): Promise<void> {

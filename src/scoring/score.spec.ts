@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { countTurns, scoreComponents, scoreConversation, type ScoreInput, type Speaker } from './score';
+import { countTurns, scoreComponents, scoreConversation, type ScoreInput } from './score';
+import type { Speaker } from './speaker';
 
 interface Metadata {
   user_initiated_questions?: number;

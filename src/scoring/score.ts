@@ -1,18 +1,18 @@
 /** The scoring rules as pure functions. They import no framework and touch nothing outside their arguments. */
 import { FRIENDSHIP_RULES } from '../config/friendship-rules';
+import type { AnalyserName, Analysis, ComponentName, Components } from './analyser';
+import type { Speaker } from './speaker';
 
-/** Who said a line: the robot or the child. */
-export type Speaker = 'pika' | 'user';
+/** Where a component came from: the producer's metadata, an analyser, or the default because nobody said. */
+export type Source = 'metadata' | AnalyserName | 'default';
 
-/** Where a component came from: the producer's metadata, or the default because nobody said. */
-export type Source = 'metadata' | 'default';
-
-/** What is scored. `null` means that the producer did not say. */
+/** What is scored. `null` means that the producer did not say; then what an analyser said counts. */
 export interface ScoreInput {
   readonly lines: readonly { readonly speaker: Speaker }[];
   readonly userInitiatedQuestions: number | null;
   readonly sessionEmotion: string | null;
   readonly newMemoriesCount: number | null;
+  readonly analysis?: Analysis | null;
 }
 
 /** Everything that explains a score and lets it be computed again without the text. Stored as JSON, hence the names. */
@@ -34,7 +34,15 @@ export interface ScoreBreakdown {
     readonly session_emotion: Source;
     readonly new_memories_count: Source;
   };
+  /** What became of each analyser that is configured; absent where none is. */
+  readonly analysis?: Partial<Record<AnalyserName, AnalyserReport>>;
 }
+
+/** `ms`: how long it took, with its retries. `code`: why it failed. */
+export type AnalyserReport =
+  | { readonly status: 'answered'; readonly ms: number }
+  | { readonly status: 'failed'; readonly code: string; readonly ms: number }
+  | { readonly status: 'skipped' };
 
 /** Emotions that are named in a breakdown; the first two carry points (see the rule set). */
 const KNOWN_EMOTIONS = new Set(['interesting', 'boring', 'neutral', 'happy', 'sad', 'angry']);
@@ -62,9 +70,15 @@ export function scoreConversation(input: ScoreInput): ScoreBreakdown {
 /** The part of the rules that needs no text: the four components, weighed and added. */
 export function scoreComponents(input: Omit<ScoreInput, 'lines'> & { readonly totalTurns: number }): ScoreBreakdown {
   const { version, weights } = FRIENDSHIP_RULES;
-  const questions = input.userInitiatedQuestions ?? 0;
-  const memories = input.newMemoriesCount ?? 0;
-  const emotion = (input.sessionEmotion ?? 'neutral').trim().toLowerCase();
+  const { analysis } = input;
+  const said = {
+    questions: find('user_initiated_questions', input.userInitiatedQuestions, analysis),
+    emotion: find('session_emotion', input.sessionEmotion, analysis),
+    memories: find('new_memories_count', input.newMemoriesCount, analysis),
+  };
+  const questions = said.questions.value ?? 0;
+  const memories = said.memories.value ?? 0;
+  const emotion = (said.emotion.value ?? 'neutral').trim().toLowerCase();
   const knownEmotion = KNOWN_EMOTIONS.has(emotion) ? emotion : 'other';
 
   const turnsScore = input.totalTurns * weights.turn;
@@ -83,13 +97,33 @@ export function scoreComponents(input: Omit<ScoreInput, 'lines'> & { readonly to
     memories_score: memoriesScore,
     friendship_score_change: Math.max(0, turnsScore + questionsScore + emotionScore + memoriesScore),
     sources: {
-      user_initiated_questions: sourceOf(input.userInitiatedQuestions),
-      session_emotion: sourceOf(input.sessionEmotion),
-      new_memories_count: sourceOf(input.newMemoriesCount),
+      user_initiated_questions: said.questions.source,
+      session_emotion: said.emotion.source,
+      new_memories_count: said.memories.source,
     },
+    ...(analysis ? { analysis: report(analysis) } : {}),
   };
 }
 
-function sourceOf(value: unknown): Source {
-  return value === null ? 'default' : 'metadata';
+/** The producer's word comes first: an analyser may have been asked for another component. */
+function find<N extends ComponentName>(
+  component: N,
+  metadata: Components[N],
+  analysis: Analysis | null | undefined,
+): { value: Components[N]; source: Source } {
+  if (metadata !== null) return { value: metadata, source: 'metadata' };
+  for (const [name, part] of Object.entries(analysis ?? {})) {
+    const value = part.status === 'answered' ? part[component] : undefined;
+    if (value != null) return { value: value as Components[N], source: name as AnalyserName };
+  }
+  return { value: null, source: 'default' };
+}
+
+/** Without the answers, which the components themselves tell. */
+function report(analysis: Analysis): ScoreBreakdown['analysis'] {
+  const reports = Object.entries(analysis).map(([name, part]): [string, AnalyserReport] => [
+    name,
+    part.status === 'answered' ? { status: part.status, ms: part.ms } : part,
+  ]);
+  return Object.fromEntries(reports);
 }

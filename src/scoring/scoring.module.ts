@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { ScoringService } from './scoring.service';
+import { AnalysisService } from './analysis.service';
 
-@Module({ providers: [ScoringService], exports: [ScoringService] })
+@Module({ providers: [AnalysisService], exports: [AnalysisService] })
 export class ScoringModule {}

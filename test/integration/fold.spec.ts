@@ -57,18 +57,21 @@ describe('the fold of events into a friendship status', () => {
     for (const [index, happening] of happenings.entries()) {
       const end = new Date(happening.end_time);
       await repository.insert(runner, {
-        conversation_id: `${child}-${index}`,
-        user_id: child,
-        bot_id: happening.bot_id,
-        bot_name: 'Bot',
-        bot_type: 'TALK',
-        agent_tag: happening.agent_tag,
-        start_time: new Date(end.getTime() - 60_000),
-        end_time: end,
-        conversation_log: [],
-        user_initiated_questions: happening.user_initiated_questions,
-        session_emotion: happening.session_emotion,
-        new_memories_count: happening.new_memories_count,
+        fields: {
+          conversation_id: `${child}-${index}`,
+          user_id: child,
+          bot_id: happening.bot_id,
+          bot_name: 'Bot',
+          bot_type: 'TALK',
+          agent_tag: happening.agent_tag,
+          start_time: new Date(end.getTime() - 60_000),
+          end_time: end,
+          user_initiated_questions: happening.user_initiated_questions,
+          session_emotion: happening.session_emotion,
+          new_memories_count: happening.new_memories_count,
+        },
+        logJson: '[]',
+        hash: Buffer.alloc(32),
       });
     }
     const changes: number[] = [];

@@ -19,18 +19,20 @@ export class Broker {
   /** Straight to the work queue through the default exchange, as older publishers do. */
   async send(body: unknown, options: Options.Publish = {}): Promise<void> {
     const content = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
-    this.channel.sendToQueue(this.topology.workQueue.name, content, { persistent: true, ...options });
+    this.channel.sendToQueue(this.topology.processing.queue.name, content, { persistent: true, ...options });
     await this.channel.waitForConfirms();
   }
 
   /** Declares the work queue as the service does, for a test that publishes before any process runs. */
   async declareWorkQueue(): Promise<void> {
-    const { name, options } = this.topology.workQueue;
+    const { name, options } = this.topology.processing.queue;
     await this.channel.assertQueue(name, options);
   }
 
   /** The broker's own figures: messages that wait (not those in flight), and consumers. Undefined when there is no such queue. */
-  async figures(queue = this.topology.workQueue.name): Promise<{ ready: number; consumers: number } | undefined> {
+  async figures(
+    queue = this.topology.processing.queue.name,
+  ): Promise<{ ready: number; consumers: number } | undefined> {
     // Asking for a queue that does not exist closes the channel, so each question has its own.
     const channel = await this.connection.createChannel();
     channel.on('error', () => undefined);

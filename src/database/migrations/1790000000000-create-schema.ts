@@ -33,6 +33,7 @@ export class CreateSchema1790000000000 implements MigrationInterface {
         accepted_at timestamptz(3) NOT NULL DEFAULT now(),
         processed_at timestamptz(3),
         friendship_score_change numeric CHECK (friendship_score_change >= 0),
+        analysis jsonb CHECK (jsonb_typeof(analysis) = 'object'),
         score_breakdown jsonb,
         rule_version varchar(64),
         topic_id varchar(255) COLLATE "C",
@@ -111,7 +112,7 @@ export class CreateSchema1790000000000 implements MigrationInterface {
         events bigint NOT NULL,
         differences bigint NOT NULL
       );
-      INSERT INTO positions VALUES ('swept', '-infinity'), ('purged', '-infinity');
+      INSERT INTO positions VALUES ('swept', '-infinity'), ('swept analysis', '-infinity'), ('purged', '-infinity');
     `);
     for (const [column, comment] of Object.entries(COMMENTS)) {
       await runner.query(`COMMENT ON COLUMN ${column} IS '${comment.replaceAll("'", "''")}'`);
@@ -141,6 +142,8 @@ const COMMENTS: Record<string, string> = {
   'conversation_events.accepted_at': 'When the event was stored; critical time starts here',
   'conversation_events.processed_at': 'When the event was counted or skipped',
   'conversation_events.friendship_score_change': 'What the event added to the score',
+  'conversation_events.analysis':
+    'What external services answered, by their names: numbers and words of a closed set, no text',
   'conversation_events.score_breakdown': 'Every component of the score and where it came from; no text',
   'conversation_events.rule_version': 'The rule set that scored the event',
   'conversation_events.topic_id': 'The topic found when the event was processed; null: none',
@@ -166,7 +169,7 @@ const COMMENTS: Record<string, string> = {
   'suspect_messages.message_key': 'SHA-256 of the id of a redelivered message, or of its body if it has none',
   'suspect_messages.starts': 'How often work on it began and did not end; cleared when it ends',
   'positions.reached':
-    'swept: events accepted up to here were looked at (settled, queued again, or marked); purged: when texts were last purged',
+    'swept, swept analysis (the lane): events accepted up to here were looked at (settled, queued again, or marked); purged: when texts were last purged',
   'audits.differences': 'Found by one audit of all users between statuses and events',
   'dead_letters.state':
     'OPEN until it is discarded or replayed; REPLAYING until the broker has confirmed the message, where it is published again',

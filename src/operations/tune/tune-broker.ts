@@ -26,7 +26,7 @@ export class TuneBroker {
   /** Persistent and confirmed, as the api's messages are. */
   async publish(messages: readonly SeededMessage[]): Promise<void> {
     for (const { id, body } of messages) {
-      this.channel.sendToQueue(this.topology.workQueue.name, body, {
+      this.channel.sendToQueue(this.topology.processing.queue.name, body, {
         persistent: true,
         messageId: id,
         contentType: 'application/json',
@@ -37,7 +37,7 @@ export class TuneBroker {
 
   /** Messages that no worker has taken yet. */
   async waiting(): Promise<number> {
-    return (await this.channel.checkQueue(this.topology.workQueue.name)).messageCount;
+    return (await this.channel.checkQueue(this.topology.processing.queue.name)).messageCount;
   }
 
   async empty(): Promise<void> {

@@ -1,0 +1,2 @@
+/** Who said a line: the robot or the child. */
+export type Speaker = 'pika' | 'user';
