@@ -51,7 +51,9 @@ export class Broker {
 
   async removeNamespace(): Promise<void> {
     try {
-      for (const { name } of allQueues(this.topology)) await this.channel.deleteQueue(name);
+      // Those of the second lane as well: a process may have had it, whatever this namespace was made with.
+      const whole = buildTopology({ ...this.environment, MEMORY_API_URL: 'https://any' });
+      for (const { name } of allQueues(whole)) await this.channel.deleteQueue(name);
       await this.channel.deleteQueue(this.environment.RABBITMQ_RPC_QUEUE);
       await this.channel.deleteExchange(this.topology.exchange);
     } finally {

@@ -38,6 +38,7 @@ export async function createNamespace(extra: Record<string, string> = {}): Promi
     RABBITMQ_URL: provided('RABBITMQ_URL'),
     RABBITMQ_EXCHANGE: `${id}_conversation_exchange`,
     RABBITMQ_QUEUE: queue,
+    RABBITMQ_ANALYSIS_QUEUE: `${id}_conversation_events_analysis`,
     RABBITMQ_RPC_QUEUE: `${id}_friendship_rpc`,
     RETRY_DELAYS: '200ms,300ms',
     ...extra,
