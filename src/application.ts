@@ -127,6 +127,10 @@ function describeStart(environment: Environment, topology: Topology): Record<str
     const { C, K, P } = laneConcurrency(environment, name);
     concurrency[name === 'analysis' ? 'analysis' : 'concurrency'] = `K ${K} x P ${P} = C ${C}`;
   }
+  if (environment.CONCURRENCY_MODE === 'adaptive') {
+    const { MESSAGE_CONCURRENCY_PER_WORKER: C, CONCURRENCY_MIN, CONCURRENCY_MAX } = environment;
+    concurrency.concurrency = `C ${C}, adaptive ${CONCURRENCY_MIN}..${CONCURRENCY_MAX}`;
+  }
   return {
     ...(environment.APP_ROLE === 'api' ? {} : { ...concurrency, W: W ?? 'unknown' }),
     pool: environment.DATABASE_POOL_SIZE,

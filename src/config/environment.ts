@@ -189,6 +189,25 @@ export const FIELDS = {
       'W: worker processes, where known. Docker Compose starts this many; a worker that is told only reports it.',
     parser: integer(1, 10_000),
   },
+  CONCURRENCY_MODE: {
+    group: 'Concurrency',
+    description:
+      'pinned: C stays what it is. adaptive: each worker adjusts that of its first lane between CONCURRENCY_MIN and CONCURRENCY_MAX by what it sees, from C on; RABBITMQ_CHANNELS does not count then.',
+    parser: oneOf('pinned', 'adaptive'),
+    default: 'pinned',
+  },
+  CONCURRENCY_MIN: {
+    group: 'Concurrency',
+    description: 'The least that an adaptive worker holds in flight.',
+    parser: integer(1, 10_000),
+    default: '1',
+  },
+  CONCURRENCY_MAX: {
+    group: 'Concurrency',
+    description: 'The most that an adaptive worker holds in flight.',
+    parser: integer(1, 10_000),
+    default: '100',
+  },
   COMMIT_GROUP_SIZE: {
     group: 'Concurrency',
     description:
@@ -406,6 +425,10 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
         `${concurrency}: expected a multiple of ${channels} (${k}), so that every channel gets the same prefetch, got ${c}`,
       );
     }
+  }
+  const { CONCURRENCY_MODE, CONCURRENCY_MIN: min, CONCURRENCY_MAX: max } = values;
+  if (CONCURRENCY_MODE === 'adaptive' && min !== undefined && max !== undefined && min > max) {
+    problems.push(`CONCURRENCY_MIN: expected at most CONCURRENCY_MAX (${max}), got ${min}`);
   }
   if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS?.length === 0) {
     problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');

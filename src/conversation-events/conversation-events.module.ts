@@ -4,6 +4,7 @@ import type { Environment } from '../config/environment';
 import { ScoringModule } from '../scoring/scoring.module';
 import { AnalysisAnswers } from './analysis-answers';
 import { CommitGroups } from './commit-groups';
+import { AdaptiveConcurrency } from './adaptive-concurrency';
 import { ConsumptionGate } from './consumption-gate';
 import { ConversationAnalysis } from './conversation-analysis';
 import { ConversationEndedConsumer } from './conversation-ended.consumer';
@@ -67,6 +68,7 @@ export class ConversationEventsModule {
       ConversationFetcher,
       ConversationProcessingService,
       ConsumptionGate,
+      AdaptiveConcurrency,
     ];
     return {
       module: ConversationEventsModule,

@@ -6,7 +6,7 @@ import { ENVIRONMENT, type Environment } from '../config/environment';
 import { errorCode } from '../errors/describe';
 import { BackgroundRabbitMQModule } from './background-rabbitmq.module';
 import { BrokerMonitor } from './broker-monitor';
-import { consumerChannels } from './rabbitmq-options';
+import { consumerChannels, firstChannels, laneChannels } from './rabbitmq-options';
 import { TOPOLOGY } from './tokens';
 import type { LaneName, Topology } from './topology';
 
@@ -29,13 +29,24 @@ interface LiveChannel {
 }
 
 /**
- * The library adds its set-up and drops the promise: a channel that closes meanwhile would be an unhandled rejection, which
- * ends the process. The set-up stays registered and runs again on the next connection, so there is nothing else to do.
+ * The library adds its set-up, which consumes, and drops the promise: a channel that closes meanwhile would be an unhandled rejection,
+ * which ends the process. The set-up stays registered and runs again on the next connection, so there is nothing else to do.
+ * On a channel that is to rest it goes through all the same, since the library waits for it before it registers other handlers;
+ * but what it is told to be a consumer is none yet. `resumeConsumer` makes it one.
  */
-function surviveFailedSetup(wrapper: ChannelWrapper): void {
+function takeOverSetup(name: string, wrapper: ChannelWrapper, rests: () => boolean): void {
   const addSetup = wrapper.addSetup.bind(wrapper);
   wrapper.addSetup = (setup, done) => {
-    const added = addSetup(setup, done);
+    const added = addSetup(async (channel: { consume?: unknown }) => {
+      const resting = rests();
+      if (resting) channel.consume = () => Promise.resolve({ consumerTag: `resting-${name}` });
+      try {
+        await (setup as (this: ChannelWrapper, channel: object) => Promise<void>).call(wrapper, channel);
+      } finally {
+        // What stood before it is the prototype's.
+        if (resting) delete channel.consume;
+      }
+    }, done);
     added.catch(() => undefined);
     return added;
   };
@@ -56,6 +67,10 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
   /** By their names, with the lane that each serves. */
   private readonly consuming: ReadonlyMap<string, LaneName | 'dead letters'>;
   private readonly closed = new WeakSet<object>();
+  /** Channels of the first lane. */
+  private readonly adjustable: readonly string[];
+  /** Those of them that are to rest. */
+  private resting: ReadonlySet<string>;
   private registration: 'none' | 'under way' | 'done' = 'none';
   /** Why whose deliveries are paused. Any reason is enough. */
   private readonly pauses = new Map<string, PausedLane>([[NOT_STARTED, 'all']]);
@@ -71,11 +86,13 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
     @Inject(TOPOLOGY) topology: Topology,
   ) {
     this.consuming = consumerChannels(environment, topology);
+    this.adjustable = laneChannels(environment, 'processing');
+    this.resting = new Set(this.adjustable.slice(firstChannels(environment)));
   }
 
   onModuleInit(): void {
     for (const name of this.consuming.keys()) {
-      surviveFailedSetup(this.amqp.managedChannels[name]);
+      takeOverSetup(name, this.amqp.managedChannels[name], () => this.resting.has(name));
       this.amqp.managedChannels[name].on('connect', () => {
         const channel = this.channel(name);
         channel?.once('close', () => this.closed.add(channel));
@@ -95,7 +112,7 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
   }
 
   get state(): ConsumersState {
-    const names = [...this.consuming.keys()];
+    const names = [...this.consuming.keys()].filter((name) => !this.resting.has(name));
     const isLive = (name: string) => (this.liveChannel(name)?.consumers.size ?? 0) > 0;
     return {
       expected: names.length,
@@ -122,9 +139,24 @@ export class Consumers implements OnModuleInit, OnModuleDestroy {
     return this.reconcile();
   }
 
+  /** Lets the first `count` channels of the first lane consume and the others rest; what those hold in flight goes on. */
+  useChannels(count: number): Promise<void> {
+    this.resting = new Set(this.adjustable.slice(count));
+    return this.reconcile();
+  }
+
+  /** Whether deliveries of a lane are paused, or ended. */
+  isPaused(lane: LaneName): boolean {
+    return this.stopped || [...this.pauses.values()].some((paused) => paused === 'all' || paused === lane);
+  }
+
   private isWanted(name: string): boolean {
     const paused = [...this.pauses.values()];
-    return !this.stopped && !paused.some((lane) => lane === 'all' || lane === this.consuming.get(name));
+    return (
+      !this.stopped &&
+      !this.resting.has(name) &&
+      !paused.some((lane) => lane === 'all' || lane === this.consuming.get(name))
+    );
   }
 
   /** Makes what is like what is wanted, one change at a time. Trouble is left to the next look. */

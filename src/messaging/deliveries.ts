@@ -51,6 +51,15 @@ export interface DeliveryCounts {
   handedBack: number;
 }
 
+/** What has become of the messages of the first lane since the start. */
+export interface DeliveryProgress {
+  ended: number;
+  /** Of those, the ones that did not succeed. */
+  failed: number;
+  /** From delivery to end, summed. */
+  milliseconds: number;
+}
+
 /** Carries every delivery from its handler's outcome to its end, and drains what is in flight at shutdown. */
 @Injectable()
 export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown {
@@ -63,6 +72,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     deadLettered: 0,
     handedBack: 0,
   };
+  readonly progress: DeliveryProgress = { ended: 0, failed: 0, milliseconds: 0 };
   private readonly logger = new Logger('Deliveries');
   private readonly inFlight = new Map<Promise<void>, LaneName>();
   /** Fires when shutdown begins: messages that are held go to a retry queue now. */
@@ -81,6 +91,13 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   /** Messages that were delivered and have no outcome yet. */
   get inFlightCount(): number {
     return this.inFlight.size;
+  }
+
+  /** The same, of one lane. */
+  inFlightOf(lane: LaneName): number {
+    let count = 0;
+    for (const name of this.inFlight.values()) if (name === lane) count++;
+    return count;
   }
 
   /** Resolves when nothing of the lane is in flight, or after `limit` milliseconds. */
@@ -125,8 +142,16 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     messagesInFlight.inc({ messaging_destination_name: queue });
     return (failure = '') => {
       messagesInFlight.dec({ messaging_destination_name: queue });
-      processDuration.observe({ ...labels, error_type: failure }, (performance.now() - message.receivedAt) / 1000);
+      const milliseconds = performance.now() - message.receivedAt;
+      processDuration.observe({ ...labels, error_type: failure }, milliseconds / 1000);
+      if (queue === this.topology.processing.queue.name) this.advance(failure !== '', milliseconds);
     };
+  }
+
+  private advance(failed: boolean, milliseconds: number): void {
+    this.progress.ended++;
+    if (failed) this.progress.failed++;
+    this.progress.milliseconds += milliseconds;
   }
 
   onModuleInit(): void {

@@ -2,6 +2,7 @@
 import type { RabbitMQConfig } from '@golevelup/nestjs-rabbitmq';
 import { Logger } from '@nestjs/common';
 import type { Environment } from '../config/environment';
+import { concurrencyLadder, prefetches, rungFor } from './concurrency-ladder';
 import { lanesOf, type LaneName, type QueueDeclaration, type Topology } from './topology';
 import type { TopologyReport } from './topology-report';
 
@@ -36,10 +37,30 @@ export function laneConcurrency(environment: Environment, lane: LaneName): LaneC
   return { C, K, P: C / K };
 }
 
+/**
+ * The prefetch of each of a lane's channels. Pinned: K of them, P each. The first lane, adaptive: one for each rung of the ladder,
+ * of which as many consume as the worker finds right.
+ */
+function lanePrefetches(environment: Environment, lane: LaneName): number[] {
+  const { CONCURRENCY_MODE, CONCURRENCY_MIN, CONCURRENCY_MAX } = environment;
+  if (CONCURRENCY_MODE === 'adaptive' && lane === 'processing') {
+    return prefetches(concurrencyLadder(CONCURRENCY_MIN, CONCURRENCY_MAX));
+  }
+  const { K, P } = laneConcurrency(environment, lane);
+  return Array.from({ length: K }, () => P);
+}
+
 /** The worker's channels of one lane. */
-function laneChannels(environment: Environment, lane: LaneName): string[] {
+export function laneChannels(environment: Environment, lane: LaneName): string[] {
   const prefix = lane === 'analysis' ? 'analysis' : 'work';
-  return Array.from({ length: laneConcurrency(environment, lane).K }, (_, index) => `${prefix}-${index + 1}`);
+  return lanePrefetches(environment, lane).map((_, index) => `${prefix}-${index + 1}`);
+}
+
+/** How many channels of the first lane consume from the start. */
+export function firstChannels(environment: Environment): number {
+  const { CONCURRENCY_MODE, CONCURRENCY_MIN, CONCURRENCY_MAX, MESSAGE_CONCURRENCY_PER_WORKER: start } = environment;
+  if (CONCURRENCY_MODE === 'pinned') return environment.RABBITMQ_CHANNELS;
+  return rungFor(concurrencyLadder(CONCURRENCY_MIN, CONCURRENCY_MAX), start) + 1;
 }
 
 /** The channels on which this process is to have a consumer, each with the lane that it serves. */
@@ -62,7 +83,7 @@ export function rabbitmqOptions(environment: Environment, topology: Topology, re
     handler: name === 'analysis' ? HANDLERS.conversationToAnalyse : HANDLERS.conversationEnded,
     queue,
     channels: laneChannels(environment, name),
-    prefetchCount: laneConcurrency(environment, name).P,
+    prefetch: lanePrefetches(environment, name),
   }));
   return {
     uri: environment.RABBITMQ_URL,
@@ -80,7 +101,9 @@ export function rabbitmqOptions(environment: Environment, topology: Topology, re
     channels: consumes
       ? {
           ...Object.fromEntries(
-            lanes.flatMap(({ channels, prefetchCount }) => channels.map((name) => [name, { prefetchCount }])),
+            lanes.flatMap(({ channels, prefetch }) =>
+              channels.map((name, index) => [name, { prefetchCount: prefetch[index] }]),
+            ),
           ),
           [DEAD_LETTER_CHANNEL]: { prefetchCount: DEAD_LETTER_PREFETCH },
         }

@@ -68,6 +68,13 @@ export const METRICS = {
     help: 'C: the most messages that this process holds in flight.',
     labels: [DESTINATION],
   },
+  concurrencyDecisions: {
+    type: 'counter',
+    group: 'Messaging',
+    name: 'friendship_concurrency_decisions_total',
+    help: 'Changes of C by an adaptive worker, by their reason.',
+    labels: ['reason'],
+  },
   consumers: {
     type: 'gauge',
     group: 'Messaging',

@@ -65,13 +65,17 @@ export class Stage {
     const name = `friendship_tune_${randomBytes(4).toString('hex')}`;
     const database = await TuneDatabaseRepository.create(server.DATABASE_URL, name);
     try {
-      const environment: Environment = {
-        ...server,
+      // From nothing but the servers: no queue or service of the operator's own settings may be reached.
+      const environment = readEnvironment({
+        APP_ROLE: 'worker',
         DATABASE_URL: database.url,
+        DATABASE_TIMEOUT: `${server.DATABASE_TIMEOUT}ms`,
+        RABBITMQ_URL: server.RABBITMQ_URL,
         RABBITMQ_EXCHANGE: `${name}_exchange`,
         RABBITMQ_QUEUE: name,
+        RABBITMQ_ANALYSIS_QUEUE: `${name}_analysis`,
         RABBITMQ_RPC_QUEUE: `${name}_rpc`,
-      };
+      });
       await migrate(environment);
       const broker = await TuneBroker.connect(environment);
       const brokerPid = listenerOn(Number(new URL(server.RABBITMQ_URL).port) || 5672);
@@ -203,6 +207,7 @@ export class Stage {
       RABBITMQ_URL: environment.RABBITMQ_URL,
       RABBITMQ_EXCHANGE: environment.RABBITMQ_EXCHANGE,
       RABBITMQ_QUEUE: environment.RABBITMQ_QUEUE,
+      RABBITMQ_ANALYSIS_QUEUE: environment.RABBITMQ_ANALYSIS_QUEUE,
       RABBITMQ_RPC_QUEUE: environment.RABBITMQ_RPC_QUEUE,
       DATABASE_TIMEOUT: `${environment.DATABASE_TIMEOUT}ms`,
       DATABASE_POOL_SIZE: String(point.poolSize),

@@ -134,7 +134,7 @@ export function poolNeeded(run: Measurement): number {
 /** The short answer. */
 export function answerText(answer: Answer): string[] {
   const { point, throughput, nextBest, binding, env, remarks } = answer;
-  const percent = nextBest && `${Math.abs(100 * (nextBest.ratio - 1)).toFixed(0)} %`;
+  const percent = nextBest && `${Math.abs(100 * (1 - 1 / nextBest.ratio)).toFixed(0)} %`;
   const beyond = nextBest?.interval && (nextBest.interval[0] > 1 || nextBest.interval[1] < 1);
   return [
     `${pointText(point)}: ${Math.round(throughput).toLocaleString('en-US')} messages a second.`,

@@ -1,0 +1,144 @@
+import { performance, type EventLoopUtilization } from 'node:perf_hooks';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { ENVIRONMENT, type Environment } from '../config/environment';
+import { ConcurrencyDecisions } from '../messaging/concurrency-decision';
+import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
+import { Consumers } from '../messaging/consumers';
+import { Deliveries, type DeliveryProgress } from '../messaging/deliveries';
+import { TOPOLOGY } from '../messaging/tokens';
+import type { Topology } from '../messaging/topology';
+import { Metrics } from '../observability/metrics';
+
+/** How often to look at what is in flight, milliseconds: a handful of reads. */
+const SAMPLE_INTERVAL = 100;
+
+/** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice. */
+const SHORTEST_LOOK = 1_000;
+const TURNS = 2;
+
+/** After a change, what was in flight before it ends first; it says nothing of the new rung. */
+const SETTLING_TURNS = 1;
+
+/**
+ * Adjusts how many messages this worker holds, by adding and cancelling consumers (`CONCURRENCY_MODE=adaptive`).
+ * What is in flight ends as ever; nothing is taken that is not worked on at once, so nothing is hoarded.
+ */
+@Injectable()
+export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger('Concurrency');
+  private readonly ladder: readonly number[];
+  private readonly decisions = new ConcurrencyDecisions();
+  private rung: number;
+  private timer: NodeJS.Timeout | undefined;
+  private since: { at: number; progress: DeliveryProgress; loop: EventLoopUtilization } | undefined;
+  private changedAt = 0;
+  private samples = { all: 0, full: 0, poolWaits: 0 };
+
+  constructor(
+    @Inject(ENVIRONMENT) environment: Environment,
+    @Inject(TOPOLOGY) private readonly topology: Topology,
+    @InjectDataSource() private readonly dataSource: DataSource,
+    private readonly consumers: Consumers,
+    private readonly deliveries: Deliveries,
+    private readonly metrics: Metrics,
+  ) {
+    this.adapts = environment.CONCURRENCY_MODE === 'adaptive' && environment.APP_ROLE !== 'api';
+    this.ladder = concurrencyLadder(environment.CONCURRENCY_MIN, environment.CONCURRENCY_MAX);
+    this.rung = rungFor(this.ladder, environment.MESSAGE_CONCURRENCY_PER_WORKER);
+  }
+
+  private readonly adapts: boolean;
+
+  /** C at present. */
+  get concurrency(): number {
+    return this.ladder[this.rung];
+  }
+
+  onApplicationBootstrap(): void {
+    if (!this.adapts) return;
+    this.show();
+    this.timer = setInterval(() => this.sample(), SAMPLE_INTERVAL);
+    this.timer.unref();
+  }
+
+  onModuleDestroy(): void {
+    clearInterval(this.timer);
+  }
+
+  private sample(): void {
+    if (this.consumers.isPaused('processing')) return this.lookAnew();
+    const progress = this.deliveries.progress;
+    if (!this.since) {
+      // What was in flight at the change is on its way out.
+      if (progress.ended - this.changedAt < SETTLING_TURNS * this.concurrency) return;
+      this.since = { at: performance.now(), progress: { ...progress }, loop: performance.eventLoopUtilization() };
+      return;
+    }
+    this.samples.all++;
+    if (this.deliveries.inFlightOf('processing') >= this.concurrency) this.samples.full++;
+    if (this.poolWaiting > 0) this.samples.poolWaits++;
+    const seconds = (performance.now() - this.since.at) / 1_000;
+    const ended = progress.ended - this.since.progress.ended;
+    if (seconds * 1_000 >= SHORTEST_LOOK && ended >= TURNS * this.concurrency) this.decide(seconds);
+  }
+
+  private decide(seconds: number): void {
+    const { progress, loop } = this.since ?? { progress: this.deliveries.progress, loop: undefined };
+    const now = this.deliveries.progress;
+    const ended = now.ended - progress.ended;
+    const seen = {
+      ended,
+      seconds,
+      failed: now.failed - progress.failed,
+      time: (now.milliseconds - progress.milliseconds) / ended,
+      full: this.samples.full / this.samples.all,
+      poolWaits: this.samples.poolWaits / this.samples.all,
+      eventLoop: performance.eventLoopUtilization(loop).utilization,
+    };
+    const decision = this.decisions.decide(seen, this.rung < this.ladder.length - 1, this.rung > 0);
+    this.lookAnew();
+    if (!decision) {
+      this.changedAt -= this.concurrency; // nothing changed, nothing to wait for
+      return;
+    }
+    const from = this.concurrency;
+    this.rung = Math.min(this.ladder.length - 1, Math.max(0, this.rung + decision.steps));
+    this.metrics.of.concurrencyDecisions.inc({ reason: decision.reason });
+    this.logger.log({
+      msg: 'concurrency changed',
+      from,
+      to: this.concurrency,
+      reason: decision.reason,
+      per_second: round(ended / seconds),
+      processing_ms: round(seen.time),
+      event_loop: round(seen.eventLoop),
+      pool_waits: round(seen.poolWaits),
+    });
+    this.show();
+    void this.consumers.useChannels(this.rung + 1);
+  }
+
+  private lookAnew(): void {
+    this.since = undefined;
+    this.samples = { all: 0, full: 0, poolWaits: 0 };
+    this.changedAt = this.deliveries.progress.ended;
+  }
+
+  private show(): void {
+    this.metrics.of.messageConcurrency.set(
+      { messaging_destination_name: this.topology.processing.queue.name },
+      this.concurrency,
+    );
+  }
+
+  private get poolWaiting(): number {
+    const { master } = this.dataSource.driver as unknown as { master?: { waitingCount: number } };
+    return master?.waitingCount ?? 0;
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
