@@ -9,7 +9,8 @@ export const FIGURES = {
   rabbitmq_us: { title: 'RabbitMQ', unit: 'µs', digits: 0 },
   total_us: { title: 'all CPU', unit: 'µs', digits: 0 },
   memory_mib: { title: 'memory', unit: 'MiB', digits: 0 },
-  seconds: { title: 'time', unit: 's', digits: 1 },
+  peak_mib: { title: 'peak memory', unit: 'MiB', digits: 0 },
+  seconds: { title: 'time', unit: 's', digits: 2 },
   events: { title: 'messages', unit: '', digits: 0 },
 };
 

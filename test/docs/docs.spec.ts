@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { FIELDS } from '../../src/config/environment';
+import { FAILURES } from '../../src/external-services/external-service-error';
 import { ERROR_CATALOGUE } from '../../src/errors/coded-error';
 import { HEADERS } from '../../src/messaging/incoming-message';
 import { DEAD_LETTER_REASONS } from '../../src/messaging/outcome';
@@ -72,6 +73,10 @@ describe('the documentation', () => {
     const known = Object.fromEntries(Object.entries(ERROR_CATALOGUE).map(([name, { status }]) => [name, status]));
     expect(listed).toEqual(known);
     expect(rows).toHaveLength(Object.keys(known).length);
+  });
+
+  it('explains every failure of an external service, and no other', () => {
+    expect(firstCells('docs/errors.md', '### Failures of external services').sort()).toEqual([...FAILURES].sort());
   });
 
   it('explains every dead-letter reason, and no other', () => {
