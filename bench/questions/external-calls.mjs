@@ -136,7 +136,10 @@ async function neighbours({ drains, events }, context) {
   const entrants = [];
   for (const series of [WITHOUT, BESIDE]) {
     const arena = await openArena(series, context);
-    const running = await start({ ...worker(hanging, 480), series }, arena, { signal });
+    const contender = worker(hanging, 480);
+    // The workload's events have their memories from their producer; the hanging ones have not.
+    const { ANALYSIS_LLM_URL: _, ...env } = contender.env ?? {};
+    const running = await start({ ...contender, series, env }, arena, { signal });
     context.onExit(series, running.stop);
     await analysisConsumer(arena, signal);
     const run = () => drain(running, { events, children: events / 2, signal });
@@ -145,7 +148,6 @@ async function neighbours({ drains, events }, context) {
       await (
         await fillAnalysisLane(arena, 1, 480)
       )();
-      // Each asks both services, or the one that it needs: all of them hang.
       await poll(async () => ((await openRequests(hanging)) >= 480 ? true : undefined), {
         timeoutMs: TIMEOUT_MS,
         everyMs: 100,

@@ -10,7 +10,9 @@ import { InvalidMessage, parseConversationMessage, type ConversationMessage } fr
 import { LONG_LOG_TASKS, type LongLogTasks } from './long-log.tasks';
 
 /**
- * From this size on, bytes or characters of JSON, a log is worked on in a worker thread.
+ * From this size on, bytes or characters of JSON, a log is worked on in a worker thread. Measured on a busy 2-core machine, medians:
+ * a request of 190 KiB (2,000 lines) held the event loop for 10 ms to be parsed, normalised and hashed, one of 970 KiB for 47 ms,
+ * one of 1,950 KiB for 83 ms; handing it to a thread held it for 0.3 to 8 ms, and made a request of 190 KiB 7 ms later.
  */
 export const LONG_LOG = 256 * 1024;
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   BrokenCircuitError,
   CountBreaker,
@@ -59,7 +60,7 @@ const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 };
 const PASSING: ReadonlySet<Failure> = new Set(['TIMEOUT', 'UNREACHABLE', 'RATE_LIMITED', 'SERVER_ERROR']);
 
 /** Says something about the one request, and nothing about the service. */
-const NOT_THE_SERVICE: ReadonlySet<Failure> = new Set(['REFUSED', 'ABORTED']);
+const NOT_THE_SERVICE: ReadonlySet<Failure> = new Set(['REFUSED']);
 
 /** Statuses with which a service turns everybody away: a wrong key, a wrong path. */
 const DENIES_ALL: ReadonlySet<number> = new Set([401, 403, 404, 405, 407]);
@@ -78,6 +79,8 @@ export class ExternalService {
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: ExternalServiceOptions) {
+    // Every call under way listens to it.
+    setMaxListeners(0, this.stopping.signal);
     const { origin, pathname } = new URL(options.url);
     this.basePath = pathname.replace(/\/+$/, '');
     this.pool = new Pool(origin, {
@@ -88,7 +91,7 @@ export class ExternalService {
       maxResponseSize: options.answerLimit,
     });
     const breaker = circuitBreaker(
-      handleWhen((error) => !(error instanceof ExternalServiceError && NOT_THE_SERVICE.has(error.failure))),
+      handleWhen((error) => this.isAboutService(error)),
       { halfOpenAfter: options.breakerPause, breaker: new CountBreaker(BREAKER) },
     );
     this.recovery = new Recovery(breaker, options.breakerPause);
@@ -175,6 +178,11 @@ export class ExternalService {
       return new ExternalServiceError(name, 'TOO_LARGE', detail);
     }
     return new ExternalServiceError(name, 'UNREACHABLE', 'expected an answer, got no connection', { cause: error });
+  }
+
+  private isAboutService(error: Error): boolean {
+    if (this.stopping.signal.aborted) return false;
+    return !(error instanceof ExternalServiceError && NOT_THE_SERVICE.has(error.failure));
   }
 
   /** A service that asks for more patience than this call has is left to the message's own retry. */
