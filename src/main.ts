@@ -1,22 +1,23 @@
 import 'reflect-metadata';
 import { startApplication, stopApplication } from './application';
-import { EnvironmentError, readEnvironment } from './config/environment';
+import { CLOSE_MARGIN, EnvironmentError, readEnvironment } from './config/environment';
 import { describeError } from './errors/describe';
-
-/** Whatever hangs after the drain must not outlive the orchestrator's patience, milliseconds. */
-const CLOSE_MARGIN = 4_000;
+import { ConnectionBudgetCheck } from './health/connection-budget-check';
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
   const starting = startApplication(environment);
-  const stop = (signal: string) => {
+  const stop = (reason: string, code: 0 | 1) => {
     setTimeout(() => process.exit(1), environment.SHUTDOWN_TIMEOUT + CLOSE_MARGIN).unref();
     // A start under way comes to its end first, so that whatever it opened is closed.
-    void starting.then((app) => stopApplication(app, signal)).then(() => process.exit(0));
+    void starting.then((app) => stopApplication(app, reason)).then(() => process.exit(code));
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  await starting;
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
+  const app = await starting;
+  // Known only once the database answers.
+  const problem = await app.get(ConnectionBudgetCheck, { strict: false }).refused;
+  process.stderr.write(`friendship-service did not start. ${problem}\n`);
+  stop('CONNECTION_BUDGET_EXCEEDED', 1);
 }
 
 /** The last resort. Node itself would print the error's message, which may quote a conversation. */

@@ -40,6 +40,10 @@ describe('defaults', () => {
       RABBITMQ_QUEUE: 'conversation_events_processing',
       RABBITMQ_ANALYSIS_QUEUE: 'conversation_events_analysis',
       RABBITMQ_RPC_QUEUE: 'friendship_rpc',
+      RABBITMQ_CONSUMER_TIMEOUT: 1_800_000,
+      WORKER_SURGE: 1,
+      API_REPLICAS: 1,
+      LONGEST_HOLD: 600_000,
       MESSAGE_CONCURRENCY_PER_WORKER: 1,
       RABBITMQ_CHANNELS: 1,
       CONCURRENCY_MODE: 'pinned',
@@ -154,8 +158,21 @@ describe('values', () => {
       Array(21).fill('1s').join(','),
       '1..20 durations separated by commas, each 100ms..24h, such as 5s,30s,2m',
     ],
-    ['RABBITMQ_QUEUE', 'a queue', '1..200 letters, digits, dots, dashes, underscores or colons'],
-    ['RABBITMQ_QUEUE', 'q'.repeat(201), '1..200 letters, digits, dots, dashes, underscores or colons'],
+    [
+      'RABBITMQ_QUEUE',
+      'a queue',
+      '1..200 letters, digits, dots, dashes, underscores or colons, not beginning with "amq."',
+    ],
+    [
+      'RABBITMQ_QUEUE',
+      'q'.repeat(201),
+      '1..200 letters, digits, dots, dashes, underscores or colons, not beginning with "amq."',
+    ],
+    [
+      'RABBITMQ_EXCHANGE',
+      'amq.fanout',
+      '1..200 letters, digits, dots, dashes, underscores or colons, not beginning with "amq."',
+    ],
     ['SCORING_SKIP_BOT_TYPES', 'b'.repeat(51), 'bot types of 1..50 characters, separated by commas'],
     ['BUSINESS_TIME_ZONE', 'Asia/Saigon_City', 'an IANA time zone such as Asia/Ho_Chi_Minh'],
     // PostgreSQL would read the sign the other way round.
@@ -311,5 +328,51 @@ describe('rules between fields', () => {
     const expected = ['API_KEYS: expected at least one key when NODE_ENV is production, got none'];
     for (const API_KEYS of ['', ' , '])
       expect(problems({ NODE_ENV, APP_ROLE, API_KEYS })).toEqual(refused ? expected : []);
+  });
+
+  it('the drain and the closing after it fit into the grace period of the orchestrator, where that is given', () => {
+    expect(problems({ SHUTDOWN_TIMEOUT: '26s', TERMINATION_GRACE_PERIOD: '30s' })).toEqual([]);
+    expect(problems({ SHUTDOWN_TIMEOUT: '27s', TERMINATION_GRACE_PERIOD: '30s' })).toEqual([
+      'SHUTDOWN_TIMEOUT: expected at most 26000 ms, which is TERMINATION_GRACE_PERIOD less 4000 ms for closing, got 27000 ms: lower it, or raise the grace period in the orchestrator and here',
+    ]);
+    expect(problems({ SHUTDOWN_TIMEOUT: '15m' })).toEqual([]);
+  });
+
+  it('a message is given back before the broker closes the channel of whoever holds it', () => {
+    expect(problems({ LONGEST_HOLD: '29m' })).toEqual([]);
+    expect(problems({ LONGEST_HOLD: '30m' })).toEqual([
+      "LONGEST_HOLD: expected at most 1740000 ms, which is RABBITMQ_CONSUMER_TIMEOUT less 60000 ms for what a held message still has to do, got 1800000 ms: lower it, or raise the broker's consumer_timeout and say so here",
+    ]);
+    expect(problems({ LONGEST_HOLD: '30m', RABBITMQ_CONSUMER_TIMEOUT: '1h' })).toEqual([]);
+  });
+
+  it('the connections of all processes stay within the budget, where budget and W are given', () => {
+    const given = { WORKER_REPLICAS: '4', WORKER_SURGE: '2', API_REPLICAS: '2', DATABASE_POOL_SIZE: '9' };
+    expect(problems({ ...given, APP_ROLE: 'worker', DATABASE_CONNECTION_BUDGET: '85' })).toEqual([]);
+    for (const APP_ROLE of ['worker', 'api'])
+      expect(problems({ ...given, APP_ROLE, DATABASE_CONNECTION_BUDGET: '84' })).toEqual([
+        expect.stringMatching(
+          /^DATABASE_CONNECTION_BUDGET: expected .* at most 84 connections .*, got 85 = \(4 workers \+ 2 surge \+ 0 draining\) x \(9 \+ 1\) \+ 2 api x \(9 \+ 1\) \+ 5: lower/,
+        ),
+      ]);
+    expect(problems({ ...given, APP_ROLE: 'all', DATABASE_CONNECTION_BUDGET: '65' })).toEqual([]);
+    expect(problems({ DATABASE_POOL_SIZE: '500', DATABASE_CONNECTION_BUDGET: '1' })).toEqual([]);
+  });
+
+  it('are all told at once, beside what one field alone has wrong', () => {
+    const settings = {
+      PORT: 'x',
+      SHUTDOWN_TIMEOUT: '60s',
+      TERMINATION_GRACE_PERIOD: '30s',
+      LONGEST_HOLD: '1h',
+      WORKER_REPLICAS: '10',
+      DATABASE_CONNECTION_BUDGET: '20',
+    };
+    expect(problems(settings).map((problem) => problem.split(':')[0])).toEqual([
+      'PORT',
+      'SHUTDOWN_TIMEOUT',
+      'LONGEST_HOLD',
+      'DATABASE_CONNECTION_BUDGET',
+    ]);
   });
 });

@@ -12,6 +12,7 @@ import {
   url,
   type Parser,
 } from './environment-fields';
+import { connectionBudgetProblem, type ConnectionNeeds } from './connection-budget';
 
 /** One setting: what it means, what it accepts, and its default. The README's table and `.env.example` are made from these. */
 export interface Field {
@@ -27,7 +28,11 @@ export interface Field {
   readonly secret?: boolean;
 }
 
-const QUEUE_NAME = text('1..200 letters, digits, dots, dashes, underscores or colons', /^[\w.:-]{1,200}$/);
+/** The broker keeps names that begin with `amq.` for itself: nobody may declare one. */
+const BROKER_NAME = text(
+  '1..200 letters, digits, dots, dashes, underscores or colons, not beginning with "amq."',
+  /^(?!amq\.)[\w.:-]{1,200}$/,
+);
 
 /** Every setting of the service, by the name of its environment variable. */
 export const FIELDS = {
@@ -61,6 +66,12 @@ export const FIELDS = {
       'How long messages and requests in flight may take after SIGTERM before they are handed back. Keep it below the grace period of the orchestrator.',
     parser: duration('1s', '15m'),
     default: '25s',
+  },
+  TERMINATION_GRACE_PERIOD: {
+    group: 'Process',
+    description:
+      'How long the orchestrator waits after SIGTERM before it kills (`terminationGracePeriodSeconds`, `stop_grace_period`), where known. A start is refused when SHUTDOWN_TIMEOUT and the 4 s for closing do not fit into it.',
+    parser: duration('1s', '24h'),
   },
   LOG_LEVEL: {
     group: 'Process',
@@ -123,6 +134,12 @@ export const FIELDS = {
     parser: duration('1s', '10m'),
     default: '15s',
   },
+  DATABASE_CONNECTION_BUDGET: {
+    group: 'PostgreSQL',
+    description:
+      "Connections that all processes together may take. Unset: the server's max_connections less what it reserves. A start that would exceed it is refused; without WORKER_REPLICAS nobody can tell, and a warning says so.",
+    parser: integer(1, 1_000_000),
+  },
   RABBITMQ_URL: {
     group: 'RabbitMQ',
     description: 'Where RabbitMQ (3.10 or later) is.',
@@ -133,13 +150,13 @@ export const FIELDS = {
   RABBITMQ_EXCHANGE: {
     group: 'RabbitMQ',
     description: 'The topic exchange that events are published to.',
-    parser: QUEUE_NAME,
+    parser: BROKER_NAME,
     default: 'conversation_exchange',
   },
   RABBITMQ_QUEUE: {
     group: 'RabbitMQ',
     description: 'The quorum queue that workers consume. The retry and dead-letter queues are named after it.',
-    parser: QUEUE_NAME,
+    parser: BROKER_NAME,
     default: 'conversation_events_processing',
   },
   RABBITMQ_ANALYSIS_QUEUE: {
@@ -152,8 +169,15 @@ export const FIELDS = {
   RABBITMQ_RPC_QUEUE: {
     group: 'RabbitMQ',
     description: 'The queue on which the api role answers the pattern `friendship.status.get`.',
-    parser: QUEUE_NAME,
+    parser: BROKER_NAME,
     default: 'friendship_rpc',
+  },
+  RABBITMQ_CONSUMER_TIMEOUT: {
+    group: 'RabbitMQ',
+    description:
+      "The broker's `consumer_timeout`: it closes the channel of whoever holds a message for longer. Only compared with LONGEST_HOLD; say here what the broker is set to.",
+    parser: duration('1m', '240h'),
+    default: '30m',
   },
   MESSAGE_CONCURRENCY_PER_WORKER: {
     group: 'Concurrency',
@@ -186,8 +210,21 @@ export const FIELDS = {
   WORKER_REPLICAS: {
     group: 'Concurrency',
     description:
-      'W: worker processes, where known. Docker Compose starts this many; a worker that is told only reports it.',
+      'W: most worker processes, where known. Docker Compose starts this many; a process that is told checks the connections of all with it.',
     parser: integer(1, 10_000),
+  },
+  WORKER_SURGE: {
+    group: 'Concurrency',
+    description:
+      'Worker processes that may exist for a while beside W: new ones of a rollout, and old ones that still drain. For the check of connections only.',
+    parser: integer(0, 10_000),
+    default: '1',
+  },
+  API_REPLICAS: {
+    group: 'Concurrency',
+    description: 'Most api processes. For the check of connections only.',
+    parser: integer(0, 10_000),
+    default: '1',
   },
   CONCURRENCY_MODE: {
     group: 'Concurrency',
@@ -221,6 +258,13 @@ export const FIELDS = {
       'How long a message waits after its first, second, … failed attempt. After one attempt more than there are delays it is dead-lettered. Each delay has a queue of its own.',
     parser: durations('100ms', '24h', 20),
     default: '5s,30s,2m,10m',
+  },
+  LONGEST_HOLD: {
+    group: 'Failures',
+    description:
+      'How long a message is held, unacknowledged, while PostgreSQL is away. Then it waits in the first retry queue, and no attempt is spent.',
+    parser: duration('1s', '12h'),
+    default: '10m',
   },
   ANALYSIS_LLM_URL: {
     group: 'External services',
@@ -371,6 +415,12 @@ type Optional<F> = F extends { default: string } | { required: true } ? never : 
 /** All settings, parsed. Durations are in milliseconds, sizes in bytes. */
 export type Environment = { readonly [K in Name]: Value<Fields[K]> | Optional<Fields[K]> };
 
+/** How long closing connections may take after the drain before the process ends by force, milliseconds. */
+export const CLOSE_MARGIN = 4_000;
+
+/** What a message may still need after it was held: its work, and being forwarded. The broker looks once a minute. Milliseconds. */
+const HOLD_MARGIN = 60_000;
+
 /** Thrown once, with every problem found; nothing has been started by then. */
 export class EnvironmentError extends Error {
   constructor(readonly problems: readonly string[]) {
@@ -413,7 +463,7 @@ export function readEnvironment(
 
 /** @param values what could be parsed; a rule about a setting that could not is passed over */
 function crossFieldProblems(values: Partial<Environment>): string[] {
-  const problems: string[] = [...externalServiceProblems(values)];
+  const problems: string[] = [...externalServiceProblems(values), ...surroundingProblems(values)];
   const { APP_ROLE, NODE_ENV, API_KEYS } = values;
   for (const [concurrency, channels] of [
     ['MESSAGE_CONCURRENCY_PER_WORKER', 'RABBITMQ_CHANNELS'],
@@ -463,8 +513,46 @@ function externalServiceProblems(values: Partial<Environment>): string[] {
   return problems;
 }
 
+/** What the orchestrator, the broker and PostgreSQL allow, as far as that is given. */
+function surroundingProblems(values: Partial<Environment>): string[] {
+  const problems: string[] = [];
+  const { SHUTDOWN_TIMEOUT: drain, TERMINATION_GRACE_PERIOD: grace } = values;
+  if (drain !== undefined && grace !== undefined && drain + CLOSE_MARGIN > grace) {
+    problems.push(
+      `SHUTDOWN_TIMEOUT: expected at most ${Math.max(0, grace - CLOSE_MARGIN)} ms, which is TERMINATION_GRACE_PERIOD less ${CLOSE_MARGIN} ms for closing, got ${drain} ms: ` +
+        'lower it, or raise the grace period in the orchestrator and here',
+    );
+  }
+  const { LONGEST_HOLD: hold, RABBITMQ_CONSUMER_TIMEOUT: consumerTimeout } = values;
+  if (hold !== undefined && consumerTimeout !== undefined && hold + HOLD_MARGIN > consumerTimeout) {
+    problems.push(
+      `LONGEST_HOLD: expected at most ${consumerTimeout - HOLD_MARGIN} ms, which is RABBITMQ_CONSUMER_TIMEOUT less ${HOLD_MARGIN} ms for what a held message still has to do, got ${hold} ms: ` +
+        "lower it, or raise the broker's consumer_timeout and say so here",
+    );
+  }
+  const needs = connectionNeeds(values);
+  if (needs && values.DATABASE_CONNECTION_BUDGET !== undefined) {
+    const source = 'DATABASE_CONNECTION_BUDGET';
+    const problem = connectionBudgetProblem(needs, values.DATABASE_CONNECTION_BUDGET, source);
+    if (problem !== undefined) problems.push(`${source}: ${problem}`);
+  }
+  return problems;
+}
+
 function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/**
+ * All processes, each with the pool of this one: a process cannot know another's. In the role `all` they are workers that answer
+ * requests as well.
+ * @returns undefined when W is not known
+ */
+export function connectionNeeds(values: Partial<Environment>): ConnectionNeeds | undefined {
+  const { WORKER_REPLICAS: workers, WORKER_SURGE: surge, API_REPLICAS: apis, DATABASE_POOL_SIZE: poolSize } = values;
+  if (workers === undefined || surge === undefined || apis === undefined || poolSize === undefined) return undefined;
+  const others = values.APP_ROLE === 'all' ? 0 : apis;
+  return { workers, surge, draining: 0, workerPoolSize: poolSize, apis: others, apiPoolSize: poolSize };
 }
 
 /** Nest's injection token for the {@link Environment}. */

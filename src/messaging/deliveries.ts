@@ -20,9 +20,6 @@ import { Publisher, PublishError, type OutgoingMessage } from './publisher';
 import { TOPOLOGY } from './tokens';
 import { laneOf, laneServing, type LaneName, type Topology } from './topology';
 
-/** How long a message is held while what it needs is away, milliseconds; then it waits in a retry queue. */
-export const LONGEST_HOLD = 10 * 60 * 1000;
-
 /** How long a confirm of a forwarded message may take, and the pause before it is tried again, milliseconds. */
 const FORWARD_TIMEOUT = 5_000;
 const FORWARD_PAUSE = 1_000;
@@ -110,7 +107,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   /**
    * Runs `handler` until it gives an outcome, and carries that out. Returning means: acknowledge.
    * @param queue that it was delivered from
-   * @param whenHeldTooLong what to do with a deferred message after ten minutes, or at shutdown
+   * @param whenHeldTooLong what to do with a deferred message after `LONGEST_HOLD`, or at shutdown
    * @throws HandedBack when the message must stay unacknowledged
    */
   settle(
@@ -187,7 +184,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
       const outcome = await this.untilDeadline(handler(message));
       if (outcome.kind !== 'defer') return this.carryOut(message, outcome);
       this.counts.deferred++;
-      const left = LONGEST_HOLD - (performance.now() - heldSince);
+      const left = this.environment.LONGEST_HOLD - (performance.now() - heldSince);
       if (await this.hold(outcome.until, left)) continue;
       if (whenHeldTooLong === 'set aside') return this.setAside(message);
       throw new HandedBack();

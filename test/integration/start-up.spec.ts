@@ -80,6 +80,24 @@ describe('starting', () => {
     });
   });
 
+  it('refuses to run when all processes together need more connections than the server has, and says what to change', async () => {
+    const service = ServiceProcess.spawn('worker', { ...namespace.variables, WORKER_REPLICAS: '10000' });
+    expect(await service.ended()).toBe(1);
+    expect(service.lines.join('\n')).toMatch(
+      /did not start\. DATABASE_CONNECTION_BUDGET: expected .* at most \d+ connections .*, got 110027 = .*: lower DATABASE_POOL_SIZE/,
+    );
+    expect(service.log.findLast(({ msg }) => msg === 'stopped')).toMatchObject({
+      reason: 'CONNECTION_BUDGET_EXCEEDED',
+    });
+  });
+
+  it('warns that nobody can check the connections of all processes while W is not known', async () => {
+    const service = await ServiceProcess.start('api', namespace.variables);
+    const line = await service.logged('the warning', ({ msg }) => msg.startsWith('WORKER_REPLICAS: expected'));
+    expect(line).toMatchObject({ level: 'warn', msg: expect.stringContaining('this one may take 11') });
+    expect(await service.stop()).toBe(0);
+  });
+
   it('on a port that is in use ends with 1 and says which one', async () => {
     const first = await ServiceProcess.start('api', namespace.variables);
     const { port } = new URL(first.url);

@@ -159,6 +159,7 @@ function deploymentOf(given: Given, environment: Partial<Environment> | undefine
     longestMessage,
     shutdownTimeout,
     gracePeriod: given['grace-period'] ?? shutdownTimeout + 5_000,
+    longestHold: environment?.LONGEST_HOLD ?? FIELDS.LONGEST_HOLD.parser.parse(FIELDS.LONGEST_HOLD.default),
     consumerTimeout: given['consumer-timeout'],
     deliveryLimit: given['delivery-limit'],
     attempts: environment?.RETRY_DELAYS ? environment.RETRY_DELAYS.length + 1 : given.attempts,

@@ -1,6 +1,5 @@
 /** What makes a plan a bad one. Each message says what was expected, what came, and what to change. */
 import { connectionBudgetProblem } from '../../config/connection-budget';
-import { LONGEST_HOLD } from '../../messaging/deliveries';
 import { capacity, cpuPerMessage, residenceTime } from './capacity';
 import type { PlanRequest } from './plan-options';
 import { bytesText, number, timeText } from './plan-units';
@@ -104,7 +103,7 @@ function channelsProblem({ concurrency, channels }: Plan): string | undefined {
 
 /** The rules about time and attempts, which hold whatever the rate is. */
 function deploymentProblems(deployment: Deployment): string[] {
-  const { gracePeriod, shutdownTimeout, longestMessage, consumerTimeout, deliveryLimit, attempts } = deployment;
+  const { gracePeriod, shutdownTimeout, longestMessage, longestHold, consumerTimeout, deliveryLimit, attempts } = deployment;
   const problems: string[] = [];
   if (gracePeriod < shutdownTimeout + CLOSE_MARGIN) {
     problems.push(
@@ -118,10 +117,10 @@ function deploymentProblems(deployment: Deployment): string[] {
         `raise SHUTDOWN_TIMEOUT to ${timeText(longestMessage)} and the grace period to ${timeText(longestMessage + CLOSE_MARGIN)}, or what is cut off is worked on twice`,
     );
   }
-  const unacknowledged = longestMessage + LONGEST_HOLD;
+  const unacknowledged = longestMessage + longestHold;
   if (consumerTimeout <= unacknowledged) {
     problems.push(
-      `consumer time-out: expected RabbitMQ's consumer_timeout to be above the longest message and the ${timeText(LONGEST_HOLD)} for which it is held while PostgreSQL is away, ` +
+      `consumer time-out: expected RabbitMQ's consumer_timeout to be above the longest message and the ${timeText(longestHold)} for which it is held while PostgreSQL is away, ` +
         `${timeText(unacknowledged)}, got ${timeText(consumerTimeout)}: raise it, or the broker closes the channel and delivers again`,
     );
   }

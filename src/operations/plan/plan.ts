@@ -36,6 +36,8 @@ export interface Deployment {
   readonly shutdownTimeout: number;
   /** The longest that one message may take. */
   readonly longestMessage: number;
+  /** `LONGEST_HOLD`: how long a message is held while PostgreSQL is away. */
+  readonly longestHold: number;
   /** RabbitMQ's `consumer_timeout`. */
   readonly consumerTimeout: number;
   readonly deliveryLimit: number;
