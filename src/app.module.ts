@@ -3,6 +3,8 @@ import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ConfigurationModule } from './config/configuration.module';
 import type { Environment } from './config/environment';
 import { ConversationEventsModule } from './conversation-events/conversation-events.module';
+import { ConnectionBudgetCheck } from './database/connection-budget-check';
+import { ConnectionLimitRepository } from './database/connection-limit.repository';
 import { DatabaseModule } from './database/database.module';
 import { ExternalServicesModule } from './external-services/external-services.module';
 import { FriendshipStatusModule } from './friendship-status/friendship-status.module';
@@ -30,6 +32,8 @@ export class AppModule {
         ScrapeModule,
       ],
       providers: [
+        ConnectionBudgetCheck,
+        ConnectionLimitRepository,
         { provide: APP_GUARD, useClass: ApiKeyGuard },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { startApplication, stopApplication } from './application';
 import { CLOSE_MARGIN, EnvironmentError, readEnvironment } from './config/environment';
+import { ConnectionBudgetCheck } from './database/connection-budget-check';
 import { describeError } from './errors/describe';
-import { ConnectionBudgetCheck } from './health/connection-budget-check';
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
@@ -15,7 +15,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
   const app = await starting;
   // Known only once the database answers.
-  const problem = await app.get(ConnectionBudgetCheck, { strict: false }).refused;
+  const problem = await app.get(ConnectionBudgetCheck).refused;
   process.stderr.write(`friendship-service did not start. ${problem}\n`);
   stop('CONNECTION_BUDGET_EXCEEDED', 1);
 }

@@ -122,15 +122,18 @@ const SKIP: Statement = {
           WHERE conversation_id = $1 AND status = 'PENDING'`,
 };
 
-/** Counts a failed attempt; after the last one the event is FAILED. The sweeper looks again well after the retry is due. */
+/**
+ * Counts a failed attempt; after the last one the event is FAILED. The sweeper looks again well after the retry is due, or after the
+ * dead letter should have been recorded: a letter may be lost with its queue.
+ */
 const RECORD_FAILURE: Statement = {
   name: 'conversation_events_record_failure',
   text: `UPDATE conversation_events SET
                 attempt_count = attempt_count + 1,
                 first_error_code = coalesce(first_error_code, $2), last_error_code = $2,
                 status = CASE WHEN attempt_count + 1 >= $3 THEN 'FAILED' ELSE status END,
-                publish_due_at = CASE WHEN attempt_count + 1 >= $3 THEN NULL
-                                      ELSE now() + make_interval(secs => ($4::int[])[attempt_count + 1] / 1000.0 + 300) END
+                publish_due_at = now() + make_interval(secs => 300 + CASE WHEN attempt_count + 1 >= $3 THEN 0
+                                                                          ELSE ($4::int[])[attempt_count + 1] / 1000.0 END)
           WHERE conversation_id = $1 AND status = 'PENDING'
       RETURNING attempt_count, status`,
 };

@@ -57,7 +57,7 @@ const RECORD: Statement = {
          UPDATE conversation_events
             SET status = 'FAILED', publish_due_at = NULL,
                 first_error_code = coalesce(first_error_code, $5, $4), last_error_code = coalesce($5, last_error_code, $4)
-          WHERE conversation_id = $2 AND $3 AND status = 'PENDING'
+          WHERE conversation_id = $2 AND $3 AND (status = 'PENDING' OR status = 'FAILED' AND publish_due_at IS NOT NULL)
          )
          SELECT FROM recorded`,
 };

@@ -74,7 +74,8 @@ const MARK_PASSED: Statement = {
 
 /**
  * Takes events that are due, oldest first, and moves their due time on, so that no other replica takes them and so that they are
- * looked at again if this one dies now. Due is what was never queued, and what the queue has passed since.
+ * looked at again if this one dies now. Due is what was never queued, and what the queue has passed since; among that, what is FAILED
+ * and got no dead letter: its message is dead-lettered once more.
  */
 const TAKE_DUE: Statement = {
   name: 'sweeper_take_due',
@@ -83,7 +84,7 @@ const TAKE_DUE: Statement = {
                 publish_count = publish_count + 1
           WHERE conversation_id IN (
                   SELECT conversation_id FROM conversation_events
-                   WHERE publish_due_at <= ${PASSED} AND status = 'PENDING' AND ${OF_LANE}
+                   WHERE publish_due_at <= ${PASSED} AND status IN ('PENDING', 'FAILED') AND ${OF_LANE}
                    ORDER BY publish_due_at, conversation_id LIMIT $6 FOR UPDATE SKIP LOCKED)
       RETURNING conversation_id, user_id, bot_id, now() AS enqueued_at, bot_type, user_initiated_questions, session_emotion,
                 new_memories_count, analysis, substring(conversation_log::text from '"speaker":"user"') AS child_line`,
@@ -93,7 +94,7 @@ const TAKE_DUE: Statement = {
 const PUT_BACK: Statement = {
   name: 'sweeper_put_back',
   text: `UPDATE conversation_events SET publish_due_at = '-infinity'
-          WHERE conversation_id = ANY ($1) AND status = 'PENDING'`,
+          WHERE conversation_id = ANY ($1) AND status IN ('PENDING', 'FAILED')`,
 };
 
 /** The sweeper's SQL. */

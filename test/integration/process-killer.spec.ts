@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
+import { preload } from '../support/preload';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { until } from '../support/until';
 
@@ -23,10 +23,7 @@ describe('a message that kills its process', () => {
       if (index === 4) await api.post('/v1/conversations/end', conversation({ user_id: 'child-killer' }));
     }
     // What an orchestrator does: a worker that dies is started again.
-    const variables = {
-      ...namespace.variables,
-      NODE_OPTIONS: `--require=${join(__dirname, '..', 'support', 'preload', 'killer.cjs')}`,
-    };
+    const variables = { ...namespace.variables, ...preload('killer') };
     let deaths = 0;
     let worker = ServiceProcess.spawn('worker', variables);
     let watching = true;

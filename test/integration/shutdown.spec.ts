@@ -1,5 +1,6 @@
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
+import { preload } from '../support/preload';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { until } from '../support/until';
 
@@ -98,5 +99,57 @@ describe('a worker that is told to stop', () => {
     expect((await totals()).score).toBe(180);
     expect(await second.stop()).toBe(0);
     expect(await api.stop()).toBe(0);
+  });
+
+  describe('with fifty messages of five seconds in flight', () => {
+    /** What a worker's last line must say: everything that was delivered came to one end. */
+    function lastLineOf(worker: ServiceProcess) {
+      const line = worker.log.findLast(({ msg }) => msg === 'stopped')!;
+      const { delivered, acked, retried, deadLettered, handedBack, results } = line as unknown as Record<
+        string,
+        number
+      > & { results: Record<string, number> };
+      expect(acked + retried + deadLettered + handedBack).toBe(delivered);
+      return { delivered, acked, handedBack, processed: results.processed, duplicate: results.duplicate };
+    }
+
+    it.each([
+      ['finishes them when its deadline allows it', '12s', { acked: 50, handedBack: 0, processed: 50 }],
+      ['hands them back when its deadline comes first', '1s', { acked: 0, handedBack: 50, processed: 0 }],
+    ])('%s; nothing is lost or counted twice', async (_what, SHUTDOWN_TIMEOUT, expected) => {
+      const variables = {
+        ...namespace.variables,
+        MESSAGE_CONCURRENCY_PER_WORKER: '50',
+        RABBITMQ_CHANNELS: '5',
+        SHUTDOWN_TIMEOUT,
+      };
+      const api = await ServiceProcess.start('api', variables);
+      await api.ready();
+      const posts = Array.from({ length: 80 }, (_, index) => conversation({ user_id: `child-${index % 6}` }));
+      await Promise.all(posts.map((body) => api.post('/v1/conversations/end', body)));
+      await until('eighty to be queued', async () => (await namespace.broker.figures())?.ready === 80);
+      const worker = await ServiceProcess.start('worker', { ...variables, ...preload('slow'), SLOW_MS: '5000' });
+      await until('fifty to be in flight', async () => (await namespace.broker.figures())?.ready === 30);
+
+      // One that is not gone within its deadline ends itself with 1.
+      expect(await worker.stop('SIGTERM')).toBe(0);
+      expect(lastLineOf(worker)).toEqual({ delivered: 50, duplicate: 0, ...expected });
+      expect(await totals()).toMatchObject({ processed: expected.processed });
+      await until('the rest to be back', async () => (await namespace.broker.figures())?.ready === 80 - expected.acked);
+
+      const successor = await ServiceProcess.start('worker', variables);
+      await until('the rest to be processed', async () => (await totals()).processed === 80, 30);
+      expect((await totals()).score).toBe(240);
+      expect(await successor.stop()).toBe(0);
+      const rest = 80 - expected.acked;
+      expect(lastLineOf(successor)).toEqual({
+        delivered: rest,
+        acked: rest,
+        handedBack: 0,
+        processed: rest,
+        duplicate: 0,
+      });
+      expect(await api.stop()).toBe(0);
+    });
   });
 });

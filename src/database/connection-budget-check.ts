@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { connectionBudgetProblem } from '../config/connection-budget';
 import { connectionNeeds, ENVIRONMENT, type Environment } from '../config/environment';
-import { ConnectionLimitRepository } from '../database/connection-limit.repository';
-import { DatabaseMonitor } from '../database/database-monitor';
+import { ConnectionLimitRepository } from './connection-limit.repository';
+import { DatabaseMonitor } from './database-monitor';
 import { errorCode } from '../errors/describe';
 
 /**
