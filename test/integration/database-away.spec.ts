@@ -1,6 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
+import { preload } from '../support/preload';
 import { ServiceProcess, stopAll } from '../support/service-process';
+import { settledEvent } from '../support/stored';
 import { TcpProxy } from '../support/tcp-proxy';
 import { until } from '../support/until';
 
@@ -118,5 +121,131 @@ describe('while the database is away', () => {
     await proxy.up();
     await worker.ready();
     expect(await worker.stop()).toBe(0);
+  });
+
+  it('a worker that held its messages for as long as it may sets them aside, attempts unchanged, and they are counted later', async () => {
+    // As long as an outage lasts they go round: held, set aside, delivered to nobody.
+    const worker = await ServiceProcess.start('worker', { ...variables, LONGEST_HOLD: '1s' });
+    const api = await takeAwayInMidMessage(4, worker);
+    const retryQueue = namespace.broker.topology.retryQueues[0].name;
+    await until('the messages to be acknowledged', async () => {
+      const { body } = await worker.get<{ details: { consumers: object } }>('/health/ready');
+      return JSON.stringify(body).includes('"live":0') && (await namespace.broker.figures())?.consumers === 0;
+    });
+    await until('the messages to be back from the retry queue', async () => {
+      const [waiting, retrying] = [await namespace.broker.figures(), await namespace.broker.figures(retryQueue)];
+      return waiting?.ready === 4 && retrying?.ready === 0;
+    });
+    await proxy.up();
+    await until('all to be processed', async () => {
+      const { rows } = await namespace.database.query(
+        `SELECT FROM conversation_events WHERE status = 'PROCESSED' AND attempt_count = 1`,
+      );
+      return rows.length === 4;
+    });
+    expect((await api.get('/v1/friendship/child-1')).body).toMatchObject({ friendship_score: 12 });
+    await worker.ready();
+    expect(await worker.stop()).toBe(0);
+    expect(worker.log.findLast(({ msg }) => msg === 'stopped')).toMatchObject({ retried: 4, acked: 4, handedBack: 0 });
+    expect(await api.stop()).toBe(0);
+  });
+
+  it('a database that became read-only counts as away: 503, no attempt spent, and all goes on when it can be written again', async () => {
+    const api = await ServiceProcess.start('api', variables);
+    const worker = await ServiceProcess.start('worker', variables);
+    await Promise.all([api.ready(), worker.ready()]);
+    const setReadOnly = async (value: 'on' | 'off') => {
+      const client = await namespace.database.connect();
+      const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+      await client.query('SET default_transaction_read_only = off');
+      await client.query(`ALTER DATABASE ${rows[0].name} SET default_transaction_read_only = ${value}`);
+      // New sessions only take it over, as after a failover.
+      await client.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+          WHERE datname = current_database() AND application_name LIKE 'friendship-service%'`,
+      );
+      client.release();
+    };
+    await setReadOnly('on');
+    await worker.logged('the reason', ({ msg, reason }) => msg === 'database is away' && reason === '25006');
+    const refused = await until('a refusal', async () => {
+      const answer = await api.post('/v1/conversations/end', conversation());
+      return answer.status === 503 && answer;
+    });
+    expect(refused.body).toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+    await until('the consumers to be paused', async () => (await namespace.broker.figures())?.consumers === 0);
+    const body = conversation({ user_id: 'child-late' });
+    await namespace.broker.send(body);
+
+    await setReadOnly('off');
+    expect(await settledEvent(namespace, body.conversation_id)).toMatchObject({
+      status: 'PROCESSED',
+      attempt_count: 1,
+    });
+    await until(
+      'a post to be accepted',
+      async () => (await api.post('/v1/conversations/end', conversation())).status === 202,
+    );
+    await worker.ready();
+    expect(worker.log.filter(({ msg }) => msg === 'retried' || msg === 'dead-lettered')).toEqual([]);
+    expect(await worker.stop()).toBe(0);
+    expect(await api.stop()).toBe(0);
+  });
+
+  it('twenty consumers come through many short outages and a long one with every message delivered once', async () => {
+    const many = {
+      ...variables,
+      MESSAGE_CONCURRENCY_PER_WORKER: '20',
+      RABBITMQ_CHANNELS: '10',
+      ...preload('slow'),
+      SLOW_MS: '150',
+    };
+    const api = await ServiceProcess.start('api', namespace.variables);
+    const workers = [await ServiceProcess.start('worker', many), await ServiceProcess.start('worker', many)];
+    await Promise.all([api, ...workers].map((service) => service.ready()));
+    const posts = Array.from({ length: 600 }, (_, index) => conversation({ user_id: `child-${index % 20}` }));
+    const posting = Promise.all(posts.map((body) => api.post('/v1/conversations/end', body)));
+    for (const milliseconds of [300, 300, 300, 300, 300, 5_000]) {
+      await until('work under way', async () => {
+        const states = await Promise.all(workers.map((worker) => worker.get<object>('/health/ready')));
+        return states.every(({ text }) => !text.includes('"paused"') && text.includes('"live":11'));
+      });
+      await proxy.down();
+      await delay(milliseconds);
+      await proxy.up();
+    }
+    await posting;
+    await until(
+      'all to be processed',
+      async () => {
+        const { rows } = await namespace.database.query(
+          `SELECT FROM conversation_events WHERE status = 'PROCESSED' AND attempt_count = 1`,
+        );
+        return rows.length === 600;
+      },
+      30,
+    );
+    const { rows } = await namespace.database.query(
+      'SELECT sum(friendship_score)::int AS score FROM friendship_status',
+    );
+    expect(rows).toEqual([{ score: 1800 }]);
+    for (const worker of workers) expect(await worker.stop()).toBe(0);
+    const lines = workers.map((worker) => worker.log.findLast(({ msg }) => msg === 'stopped')!);
+    const sum = (name: string) => lines.reduce((total, line) => total + Number(line[name]), 0);
+    // Not one delivery more than messages, so the broker has nothing to count towards its limit, whatever number of workers.
+    expect({
+      delivered: sum('delivered'),
+      acked: sum('acked'),
+      retried: sum('retried'),
+      handedBack: sum('handedBack'),
+    }).toEqual({
+      delivered: 600,
+      acked: 600,
+      retried: 0,
+      handedBack: 0,
+    });
+    expect(sum('deferred')).toBeGreaterThan(0);
+    expect(await api.stop()).toBe(0);
   });
 });

@@ -1,10 +1,12 @@
-/** A TCP proxy between the service and what it depends on: cuts, refuses, delays and swallows. */
+/** A TCP proxy between the service and what it depends on: cuts, refuses, holds up and swallows. */
 import { once } from 'node:events';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 
 export class TcpProxy {
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
+  private readonly clients = new Set<Socket>();
+  private held: (() => void)[] | undefined;
   private swallowing = false;
   private port = 0;
 
@@ -59,15 +61,36 @@ export class TcpProxy {
     this.swallowing = true;
   }
 
+  /** What clients send waits here from now on, as before a server that has stopped reading. */
+  hold(): void {
+    this.held ??= [];
+  }
+
+  /** What was held goes on. */
+  release(): void {
+    const held = this.held ?? [];
+    this.held = undefined;
+    for (const send of held) send();
+  }
+
+  /** Says something to every client in the server's name, between two of the server's own messages. */
+  sayToClients(bytes: Buffer): void {
+    for (const client of this.clients) client.write(bytes);
+  }
+
   private join(from: Socket): void {
     const to = connect(this.targetPort, this.host);
+    this.clients.add(from);
+    from.on('close', () => this.clients.delete(from));
     for (const [socket, other] of [
       [from, to],
       [to, from],
     ] as const) {
       this.sockets.add(socket);
       socket.on('data', (data) => {
-        if (!this.swallowing) other.write(data);
+        if (this.swallowing) return;
+        if (this.held && socket === from) this.held.push(() => other.write(data));
+        else other.write(data);
       });
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
