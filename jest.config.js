@@ -43,6 +43,7 @@ module.exports = {
       ...project,
       displayName: 'integration',
       roots: ['<rootDir>/test/integration'],
+      setupFilesAfterEnv: ['<rootDir>/test/support/no-leaks.ts'],
       testMatch: ['**/*.spec.ts'],
     },
   ],

@@ -12,6 +12,8 @@ import { ProcessingLog } from './conversation-events/processing-log';
 import { LONG_LOG } from './conversation-events/long-logs';
 import { describeError, errorCode } from './errors/describe';
 import { serveApiDocs } from './http/api-docs';
+import { ApiKeys } from './http/api-keys';
+import { refuseBeforeBody } from './http/refuse-before-body';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
 import { measureRequests } from './http/request-metrics';
@@ -61,8 +63,9 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
     // Nest's parsers would take forms as well; Fastify's own for JSON stays.
     bodyParser: false,
   });
-  acceptJsonOnly(adapter.getInstance());
   measureRequests(adapter.getInstance(), app.get(Metrics));
+  refuseBeforeBody(adapter.getInstance(), new ApiKeys(environment.API_KEYS));
+  acceptJsonOnly(adapter.getInstance());
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
     serveApiDocs(app);

@@ -3,7 +3,12 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type QueryRunner } from 'typeorm';
 import { Metrics } from '../observability/metrics';
 import { DatabaseMonitor } from './database-monitor';
+import { errorCode } from '../errors/describe';
 import { DatabaseNotReady, isDatabaseAway, isPoolTimeout } from './database-errors';
+
+/** Deadlock, and serialization failure. */
+const LOST_TO_ANOTHER = new Set(['40P01', '40001']);
+const MOST_TRIES = 5;
 
 /**
  * Lends query runners, one for each scope of work, and takes them back whatever happens.
@@ -39,6 +44,20 @@ export class QueryRunners {
       throw error;
     } finally {
       await release(runner, broken);
+    }
+  }
+
+  /**
+   * Like {@link transaction}, and begins anew when it lost a deadlock or could not be serialized: one of the two that waited for each
+   * other has gone on by then. `work` may run several times.
+   */
+  async repeatableTransaction<T>(work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.transaction(work);
+      } catch (error) {
+        if (!LOST_TO_ANOTHER.has(errorCode(error)) || tries === MOST_TRIES) throw error;
+      }
     }
   }
 

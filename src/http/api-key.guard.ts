@@ -1,48 +1,36 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { CodedError } from '../errors/coded-error';
+import { ApiKeys } from './api-keys';
 
 const PUBLIC = 'public-route';
 
 /** Marks what answers without a key: health. */
 export const Public = () => SetMetadata(PUBLIC, true);
 
-/** Asks every HTTP request for one of `API_KEYS`, if there are any. Compares digests, in constant time. */
+/** Asks every HTTP request for one of `API_KEYS`, if there are any. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
-  private readonly digests: readonly Buffer[];
+  private readonly keys: ApiKeys;
 
   constructor(
     @Inject(ENVIRONMENT) environment: Environment,
     private readonly reflector: Reflector,
   ) {
-    this.digests = environment.API_KEYS.map(digest);
+    this.keys = new ApiKeys(environment.API_KEYS);
   }
 
   /** @throws CodedError `UNAUTHORIZED` */
   canActivate(context: ExecutionContext): boolean {
-    if (context.getType() !== 'http' || this.digests.length === 0) return true;
+    if (context.getType() !== 'http') return true;
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC, [context.getHandler(), context.getClass()])) return true;
-    const key = presentedKey(context.switchToHttp().getRequest<FastifyRequest>());
-    if (key !== undefined && this.isKnown(digest(key))) return true;
-    throw new CodedError('UNAUTHORIZED', 'Expected a valid key in X-API-Key or Authorization: Bearer.');
-  }
-
-  /** Looks at every key, whichever matches. */
-  private isKnown(presented: Buffer): boolean {
-    return this.digests.reduce((known, each) => timingSafeEqual(each, presented) || known, false);
+    if (this.keys.accept(context.switchToHttp().getRequest<FastifyRequest>().headers)) return true;
+    throw unauthorized();
   }
 }
 
-function presentedKey({ headers }: FastifyRequest): string | undefined {
-  const key = headers['x-api-key'];
-  if (typeof key === 'string') return key;
-  return /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
-}
-
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key).digest();
+export function unauthorized(): CodedError {
+  return new CodedError('UNAUTHORIZED', 'Expected a valid key in X-API-Key or Authorization: Bearer.');
 }

@@ -36,16 +36,19 @@ async function replay(app: INestApplicationContext, args: string[]): Promise<num
   const { values, selection } = readArguments(args);
   const repository = app.get(DeadLetterInboxRepository);
   const sums = { events: 0, messages: 0 };
-  const next = (after: string, upTo: string): Promise<Batch> =>
-    app.get(QueryRunners).transaction(async (runner) => {
-      const { last, events, messages } = await repository.replay(runner, selection, after, upTo, BATCH);
+  const next = async (after: string, upTo: string): Promise<Batch> => {
+    // The recorder and an erasure lock an event before its entries, a replay the other way round: one of them may have to begin anew.
+    const { last, events, messages } = await app.get(QueryRunners).repeatableTransaction(async (runner) => {
+      const batch = await repository.replay(runner, selection, after, upTo, BATCH);
       // An event whose message killed workers would be given up again at once if those starts still counted.
-      const keys = events.map((conversationId) => messageKey({ messageId: conversationId, body: Buffer.alloc(0) }));
+      const keys = batch.events.map((messageId) => messageKey({ messageId, body: Buffer.alloc(0) }));
       await app.get(SuspectsRepository).forget(runner, keys);
-      sums.events += events.length;
-      sums.messages += messages;
-      return { last, entries: events.length + messages };
+      return batch;
     });
+    sums.events += events.length;
+    sums.messages += messages;
+    return { last, entries: events.length + messages };
+  };
   return settle(repository, { verb: 'replay', done: 'replayed', values, selection, sums, next });
 }
 

@@ -76,7 +76,7 @@ export class ErasureRepository {
 
   /** One transaction: up to 500 conversations with their dead letters become tombstones. @returns how many */
   async removeBatch(userId: string, erasedAt: Date): Promise<number> {
-    return this.queryRunners.transaction(async (runner) => {
+    return this.queryRunners.repeatableTransaction(async (runner) => {
       const { rows } = await execute<{ conversation_id: string }>(runner, LOCK_BATCH, [userId, erasedAt]);
       const ids = rows.map(({ conversation_id }) => conversation_id);
       if (ids.length === 0) return 0;

@@ -22,18 +22,19 @@ async function run(app: INestApplicationContext, args: string[]): Promise<void> 
   const sums = { users: 0, events: 0, corrected: 0, created: 0, removed: 0 };
 
   for await (const users of user === undefined ? allUsers(app) : [[user]]) {
-    const { events, rebuilt } = await app.get(RebuildRepository).rebuild(users);
+    const { users: found, events, rebuilt } = await app.get(RebuildRepository).rebuild(users);
     for (const status of rebuilt) {
       print(values.json ? JSON.stringify(status) : sentence(status));
       sums[status.result]++;
     }
-    sums.users += users.length;
+    sums.users += found;
     sums.events += events;
     progress.update(() => `rebuilt ${sums.users} users, ${sums.events} events`);
   }
   const { seconds } = progress;
   progress.end(`rebuilt ${sums.users} users, ${sums.events} events in ${seconds} s`);
   if (values.json) print(JSON.stringify({ ...sums, seconds }));
+  else if (user !== undefined && sums.users === 0) print(`${user}  has no counted conversation and no status`);
   else print(`corrected: ${sums.corrected}, created: ${sums.created}, removed: ${sums.removed}`);
 }
 

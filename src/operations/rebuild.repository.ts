@@ -12,6 +12,8 @@ export interface RebuiltStatus {
 }
 
 export interface RebuiltUsers {
+  /** Those that have a counted event or a status. */
+  readonly users: number;
   readonly events: number;
   readonly rebuilt: readonly RebuiltStatus[];
 }
@@ -60,7 +62,8 @@ const RESTORE: Statement = {
          ), rebuilt AS (
            SELECT user_id, result FROM written UNION ALL SELECT user_id, 'removed' FROM removed WHERE NOT inserted
          )
-         SELECT (SELECT count(*) FROM counted)::int AS events,
+         SELECT (SELECT count(*) FROM before WHERE NOT inserted OR user_id IN (SELECT user_id FROM expected))::int AS users,
+                (SELECT count(*) FROM counted)::int AS events,
                 coalesce((SELECT jsonb_agg(rebuilt ORDER BY user_id) FROM rebuilt), '[]') AS rebuilt`,
 };
 

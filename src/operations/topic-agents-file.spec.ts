@@ -68,6 +68,13 @@ describe('topics from CSV', () => {
     ['a,b,', ['line 2: expected 2 fields, got 3']],
     ['a,b,c', ['line 2: expected 2 fields, got 3']],
     [',,', ['line 2: expected 2 fields, got 3']],
+    ['"a,b', ['line 2: expected a field in quotes to end with one, and quotes inside it doubled, got "\\"a"']],
+    ['a,"b', ['line 2: expected a field in quotes to end with one, and quotes inside it doubled, got "\\"b"']],
+    [
+      'a,"b"c"',
+      ['line 2: expected a field in quotes to end with one, and quotes inside it doubled, got "\\"b\\"c\\""'],
+    ],
+    ['a,"', ['line 2: expected a field in quotes to end with one, and quotes inside it doubled, got "\\""']],
     ['a\0,b', ['line 2: agent_tag: expected 1 to 255 characters, got "a\\u0000"']],
     [`a,${'b'.repeat(256)}`, [`line 2: topic_id: expected 1 to 255 characters, got "${'b'.repeat(59)}`]],
   ])('refuses %p and says where', (line, problems) => {

@@ -1,6 +1,7 @@
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
 import { expectProblem } from '../support/problem';
+import { rawHttp } from '../support/raw-http';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { storedEvent } from '../support/stored';
 
@@ -67,6 +68,18 @@ describe('with API keys', () => {
 
   it('a key in the query is not looked at', async () => {
     expectProblem(await api.get(`/v1/conversations?api_key=${FIRST}&x-api-key=${FIRST}`), 'UNAUTHORIZED');
+  });
+
+  it('is asked for before a byte of the body is read', async () => {
+    const { host } = new URL(api.url);
+    // The body never comes: whoever waited for it would not answer.
+    const said = await rawHttp(
+      api.url,
+      `POST /v1/conversations/end HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+        'Content-Length: 5000000\r\n\r\n{"conversation_id":',
+    );
+    expect(said).toMatch(/^HTTP\/1\.1 401 /);
+    expect(said).toContain('"code":"UNAUTHORIZED"');
   });
 
   it('health asks for none', async () => {

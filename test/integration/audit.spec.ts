@@ -93,6 +93,16 @@ describe('audit and rebuild', () => {
     expect((await sql('SELECT *, xmin FROM friendship_status ORDER BY user_id')).rows).toEqual(before.rows);
   });
 
+  it('rebuilds nobody for an id that has no counted conversation and no status, and says so', async () => {
+    expect(await cli('rebuild', '--user', 'nobody')).toMatchObject({
+      code: 0,
+      stdout: 'nobody  has no counted conversation and no status\n',
+    });
+    const { stdout } = await cli('rebuild', '--user', 'nobody', '--json');
+    expect(summaryOf({ stdout })).toMatchObject({ users: 0, events: 0, corrected: 0, created: 0, removed: 0 });
+    expect((await sql(`SELECT FROM friendship_status WHERE user_id = 'nobody'`)).rowCount).toBe(0);
+  });
+
   const tamperings = [
     ['the score', `friendship_score = friendship_score + 1`, 'friendship_score'],
     ['the latest time', `last_interaction_date = last_interaction_date + interval '1 ms'`, 'last_interaction_date'],

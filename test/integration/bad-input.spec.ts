@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
 import { expectProblem } from '../support/problem';
@@ -295,6 +296,15 @@ describe('bad input over HTTP', () => {
       const answer = await post(body);
       if (answer.status !== 202) return void expectProblem(answer, 'MALFORMED_JSON', 'BAD_REQUEST');
       expect(await storedEvent(namespace, conversation_id)).toMatchObject({ bot_name: '\uFFFD\uFFFD' });
+    });
+
+    it.each(['gzip', 'br', 'deflate', 'nonsense'])('compressed with %s is a 415 that says so', async (encoding) => {
+      const body = conversation();
+      const compressed = encoding === 'gzip' ? gzipSync(JSON.stringify(body)) : JSON.stringify(body);
+      const answer = await post(compressed, { 'content-encoding': encoding });
+      expectProblem(answer, 'UNSUPPORTED_MEDIA_TYPE');
+      expect(answer.text).toContain('Content-Encoding');
+      expect(await storedEvent(namespace, body.conversation_id)).toBeUndefined();
     });
 
     it.each([

@@ -56,6 +56,15 @@ export class Broker {
     }
   }
 
+  /** The namespace's queues that somebody consumes. */
+  async consumers(): Promise<{ queue: string; consumers: number }[]> {
+    const names = [...allQueues(this.topology).map(({ name }) => name), this.environment.RABBITMQ_RPC_QUEUE];
+    const all = await Promise.all(
+      names.map(async (queue) => ({ queue, consumers: (await this.figures(queue))?.consumers ?? 0 })),
+    );
+    return all.filter(({ consumers }) => consumers > 0);
+  }
+
   async deleteQueue(queue: string): Promise<void> {
     await this.channel.deleteQueue(queue);
   }

@@ -4,6 +4,7 @@ import { Client, Pool } from 'pg';
 import { readEnvironment } from '../../src/config/environment';
 import { migrate } from '../../src/database/migrate';
 import { Broker } from './broker';
+import { until } from './until';
 
 export interface Namespace {
   /** The variables that a process needs to work in this namespace. */
@@ -11,7 +12,7 @@ export interface Namespace {
   readonly database: Pool;
   readonly broker: Broker;
   readonly queue: string;
-  /** Removes everything, and fails if a connection was left open. */
+  /** Removes everything, and fails if a connection or a consumer was left. */
   remove(): Promise<void>;
 }
 
@@ -53,6 +54,15 @@ export async function createNamespace(extra: Record<string, string> = {}): Promi
     broker,
     queue,
     async remove() {
+      // The broker takes a moment to notice that a process was killed.
+      const consumers = await until(
+        'the consumers to be gone',
+        async () => (await broker.consumers()).length === 0,
+        5,
+      ).then(
+        () => [],
+        () => broker.consumers(),
+      );
       await Promise.all([broker.removeNamespace(), database.end()]);
       const leftOpen = await onServer(
         server,
@@ -60,6 +70,7 @@ export async function createNamespace(extra: Record<string, string> = {}): Promi
       );
       await onServer(server, `DROP DATABASE ${id} WITH (FORCE)`);
       if (leftOpen.length > 0) throw new Error(`connections were left open: ${JSON.stringify(leftOpen)}`);
+      if (consumers.length > 0) throw new Error(`consumers were left: ${JSON.stringify(consumers)}`);
     },
   };
 }
