@@ -4,7 +4,8 @@
  * what the words mean.
  *
  *   npm run chaos -- --events 1000 --minutes 1 --seed 7 [--rate 20] [--workers 3] [--cluster] [--json]
- *   npm run chaos -- --mutant ack-before-commit | no-idempotence | read-modify-write      a broken service, which must be found out
+ *   npm run chaos -- --mutant ack-before-commit | no-idempotence | read-modify-write | drop-bad-messages | no-sweeper
+ *                                                                            a broken service, which must be found out
  *
  * The last line on stdout is JSON. The exit code is 0 only when nothing was lost, duplicated or wrong.
  */
@@ -12,28 +13,18 @@ import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { createConversations, TOPICS } from '../test/chaos/conversations.mjs';
+import { createConversations } from '../test/chaos/conversations.mjs';
 import { createFaults } from '../test/chaos/faults.mjs';
-import { createFleet, SHUTDOWN_TIMEOUT_MS } from '../test/chaos/fleet.mjs';
 import { createGenerator } from '../test/chaos/generator.mjs';
-import { createQueues } from '../test/chaos/queues.mjs';
 import { createRandom } from '../test/chaos/random.mjs';
-import { createRunFolder, removeKilledRuns } from '../test/chaos/run-folder.mjs';
-import { createServers } from '../test/chaos/servers.mjs';
+import { QUEUE, QUEUES, startSystem } from '../test/chaos/system.mjs';
 import { compare, countRows, untilQuiet } from '../test/chaos/verdict.mjs';
 import { runCommand } from './command.mjs';
-import { ensureBuilt, ensureInstalled } from './prepare.mjs';
-import { lastLines, run as runProgram } from './processes.mjs';
-import { checkoutDir } from './services/checkout.mjs';
 
-const MUTANTS = ['ack-before-commit', 'no-idempotence', 'read-modify-write'];
+const MUTANTS = ['ack-before-commit', 'no-idempotence', 'read-modify-write', 'drop-bad-messages', 'no-sweeper'];
 
 const APIS = 2;
-const QUEUE = 'conversation_events_processing';
-const RETRY_DELAYS_MS = [1_000, 2_000, 4_000, 8_000];
-const QUEUES = [QUEUE, ...RETRY_DELAYS_MS.map((wait) => `${QUEUE}.retry.${wait}ms`), `${QUEUE}.dead-letters`];
 
 /** Conversations of one child on average; the busy ones have several times as many. */
 const CONVERSATIONS_PER_CHILD = 25;
@@ -83,7 +74,6 @@ async function main({ args, progress, signal: interrupted, onExit }) {
   const options = readOptions(args);
   const { events, minutes, rate, seed } = options;
   const startedAt = Date.now();
-  const run = `${new Date().toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}-${process.pid}`;
   /** @type {string | undefined} */
   let summary;
   // Registered first, so done last: nothing may follow this line.
@@ -96,66 +86,18 @@ async function main({ args, progress, signal: interrupted, onExit }) {
   interrupted.addEventListener('abort', () => running.abort(interrupted.reason), { once: true });
   onExit('what goes on', async () => running.abort(new Error('the run is over')));
 
-  await ensureInstalled({ progress, signal });
-  await ensureBuilt({ progress, signal });
-  await removeKilledRuns(progress.note);
-  const folder = createRunFolder(run);
-  let clean = false;
-  onExit('the folder of the run', async () => {
-    if (clean) folder.remove();
-    else {
-      folder.keepLogs();
-      progress.note(`logs and findings: ${folder.path}`);
-    }
-  });
-  const dist = folder.copyBuild();
-
-  const servers = await createServers({
-    run,
-    logs: folder.path,
-    nodes: options.cluster ? 3 : 1,
+  const system = await startSystem({
+    progress,
     signal,
-    onProcess: folder.note,
-  });
-  onExit('the servers', () => progress.step('stopping the servers', servers.stop));
-  await progress.step(
-    `starting PostgreSQL and ${options.cluster ? 'three nodes of RabbitMQ' : 'RabbitMQ'}`,
-    servers.start,
-  );
-  const env = serviceEnvironment(servers, options.workers);
-  await createSchema(dist, env, folder.path, signal);
-
-  const fleet = await createFleet({
-    dist,
-    env,
-    logs: folder.path,
-    database: servers.database,
-    broker: servers.broker,
+    onExit,
     apis: APIS,
     workers: options.workers,
-    preload: ['preload/witness', ...(options.mutant ? [`mutants/${options.mutant}`] : [])].map((script) =>
-      join(checkoutDir, 'test', 'chaos', `${script}.cjs`),
-    ),
-    onProcess: folder.note,
-    note: progress.note,
+    nodes: options.cluster ? 3 : 1,
+    preload: ['preload/witness', ...(options.mutant ? [`mutants/${options.mutant}`] : [])],
   });
-  onExit('the processes', fleet.end);
-  await progress.step(`starting ${APIS} api and ${options.workers} worker processes`, () => fleet.start(signal));
-
-  const { default: pg } = await import('pg');
-  const database = new pg.Pool({
-    connectionString: servers.database.url,
-    max: 2,
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 30_000,
-  });
-  database.on('error', () => undefined); // it is killed now and then
-  onExit('the observer', () => database.end());
-  const queues = await createQueues({ url: () => servers.broker.url, signal });
-  onExit('the publisher', queues.close);
+  const { folder, servers, fleet, database, queues, apiUrls } = system;
 
   const random = createRandom(seed);
-  const apiUrls = fleet.apis.map(({ url }) => url);
   const children = Math.max(10, Math.round(events / CONVERSATIONS_PER_CHILD));
   const generator = createGenerator({
     conversations: createConversations({ run: `c${seed}`, children, random: random.fork('conversations') }),
@@ -178,7 +120,7 @@ async function main({ args, progress, signal: interrupted, onExit }) {
     leastWorkers: Math.max(2, options.workers - 1),
     onFault: (kind, what) => {
       if (what === 'begins') faultCounts[kind] = (faultCounts[kind] ?? 0) + 1;
-      appendFileSync(join(folder.path, 'faults.log'), `${new Date().toISOString()} ${kind} ${what}\n`);
+      appendFileSync(join(folder, 'faults.log'), `${new Date().toISOString()} ${kind} ${what}\n`);
     },
     signal,
   });
@@ -213,7 +155,7 @@ async function main({ args, progress, signal: interrupted, onExit }) {
   const quiet = await untilQuiet({ ledger, database, waiting, limitMs: QUIET_LIMIT_MS, signal });
 
   phase = 'comparing';
-  const { numbers, findings } = await compare({ ledger, database, apiUrls, logs: folder.path, signal });
+  const { numbers, findings } = await compare({ ledger, database, apiUrls, logs: folder, signal });
   await fleet.drainWorkers();
   const leftInQueues = Object.entries((await waiting()) ?? { unknown: 1 }).filter(([, messages]) => messages > 0);
   clearInterval(progressTimer);
@@ -235,8 +177,9 @@ async function main({ args, progress, signal: interrupted, onExit }) {
     ...(options.cluster ? { cluster: true } : {}),
   };
   summary = JSON.stringify(result);
-  clean = isClean(result);
-  if (!clean) {
+  const clean = isClean(result);
+  if (clean) system.forgetLogs();
+  else {
     const everything = {
       ...findings,
       crashes: fleet.crashes,
@@ -244,8 +187,8 @@ async function main({ args, progress, signal: interrupted, onExit }) {
       stuck: fleet.stuck,
       leftInQueues,
     };
-    writeFileSync(join(folder.path, 'findings.json'), JSON.stringify(everything, null, 1));
-    writeFileSync(join(folder.path, 'ledger.json'), JSON.stringify([...ledger.entries.values()]));
+    writeFileSync(join(folder, 'findings.json'), JSON.stringify(everything, null, 1));
+    writeFileSync(join(folder, 'ledger.json'), JSON.stringify([...ledger.entries.values()]));
     for (const [what, list] of Object.entries(everything)) {
       if (list.length > 0)
         progress.note(`${what} (${list.length}): ${JSON.stringify(list.slice(0, 3)).slice(0, 1_500)}`);
@@ -279,51 +222,6 @@ function aborted(signal) {
     if (signal.aborted) reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
-}
-
-/**
- * Short waits, so that much happens in a minute.
- * @param {import('../test/chaos/servers.mjs').Servers} servers @param {number} workers
- * @returns {NodeJS.ProcessEnv}
- */
-function serviceEnvironment(servers, workers) {
-  return {
-    PATH: process.env.PATH,
-    NODE_ENV: 'test',
-    HOST: '127.0.0.1',
-    LOG_FORMAT: 'json',
-    LOG_LEVEL: 'debug', // the verdict reads who processed what
-    DATABASE_URL: servers.database.url,
-    RABBITMQ_URL: servers.broker.url,
-    RABBITMQ_QUEUE: QUEUE,
-    RETRY_DELAYS: RETRY_DELAYS_MS.map((wait) => `${wait}ms`).join(','),
-    // The sweeper's grace time is twice this.
-    DATABASE_STATEMENT_TIMEOUT: '2s',
-    // Logins are slow while a busy machine brings everything back at once.
-    DATABASE_TIMEOUT: '4s',
-    DATABASE_POOL_SIZE: '10',
-    SHUTDOWN_TIMEOUT: `${SHUTDOWN_TIMEOUT_MS}ms`,
-    MESSAGE_CONCURRENCY_PER_WORKER: '10',
-    RABBITMQ_CHANNELS: '2',
-    WORKER_REPLICAS: String(workers),
-  };
-}
-
-/** @param {string} dist @param {NodeJS.ProcessEnv} env @param {string} folder @param {AbortSignal} signal */
-async function createSchema(dist, env, folder, signal) {
-  const topics = join(folder, 'topics.csv');
-  writeFileSync(topics, ['agent_tag,topic_id', ...[...TOPICS].map(([tag, topic]) => `${tag},${topic}`), ''].join('\n'));
-  for (const args of [['database/migrate.js'], ['cli.js', 'topics', 'import', topics]]) {
-    const [script = '', ...rest] = args;
-    const { code, output } = await runProgram(process.execPath, [join(dist, script), ...rest], {
-      env,
-      signal,
-      timeoutMs: 60_000,
-    });
-    signal.throwIfAborted();
-    if (code !== 0) throw new Error(`\`node ${script}\` ended with code ${code}:\n${lastLines(output)}`);
-    await delay(0);
-  }
 }
 
 await runCommand(main);

@@ -106,7 +106,7 @@ function remembering(state, name) {
  * @param {import('../progress.mjs').Progress} progress
  * @returns {Promise<{ postgres: import('./find-binaries.mjs').PostgresBinaries, rabbitmq: import('./find-binaries.mjs').RabbitmqBinaries } | { missing: string }>}
  */
-async function findOrInstall(progress) {
+export async function findOrInstall(progress) {
   const postgres = await findPostgres();
   const rabbitmq = findRabbitmq();
   if (postgres && rabbitmq) return { postgres, rabbitmq };

@@ -34,6 +34,16 @@ export function createFaults({ random, servers, fleet, queue, leastWorkers, onFa
     await database.start();
   };
 
+  /** A broker that lives and takes no messages for a while. @param {string[]} begin @param {string[]} end */
+  const withoutRoom = async (begin, end) => {
+    await broker.ctl(begin);
+    try {
+      await wait(servers_.integer(2_000, 8_000));
+    } finally {
+      await broker.ctl(end);
+    }
+  };
+
   /** @type {Record<string, () => Promise<void>>} */
   const serverFaults = {
     'broker restart': () => restartNode(servers_.pick(broker.nodes), 'SIGTERM'),
@@ -41,6 +51,13 @@ export function createFaults({ random, servers, fleet, queue, leastWorkers, onFa
     ...(cluster
       ? { 'leader kill': async () => restartNode((await broker.leaderOf(queue)) ?? broker.nodes[0], 'SIGKILL') }
       : {}),
+    'work queue full': () =>
+      withoutRoom(
+        ['set_policy', '--apply-to', 'queues', 'full', `^${queue}$`, '{"max-length":1}'],
+        ['clear_policy', 'full'],
+      ),
+    'broker memory alarm': () =>
+      withoutRoom(['set_vm_memory_high_watermark', '0.00001'], ['set_vm_memory_high_watermark', '0.4']),
     'postgres restart fast': () => restartDatabase('SIGINT'),
     'postgres restart immediate': () => restartDatabase('SIGQUIT'),
     'postgres pause': () => database.pause(servers_.integer(1_000, 5_000)),

@@ -24,7 +24,7 @@ const READY_TIMEOUT_MS = 60_000;
  * @property {{ port: number, url: string }} broker
  * @property {number} apis
  * @property {number} workers
- * @property {string[]} preload scripts that every worker loads first
+ * @property {string[]} preload scripts that every process loads first
  * @property {(process: import('../../scripts/processes.mjs').KnownProcess | undefined) => void} onProcess
  * @property {(text: string) => void} note
  */
@@ -71,7 +71,7 @@ export class Slot {
     this.#asked = false;
     this.log = join(logs, `${this.name}.${String(++this.#generation).padStart(3, '0')}.log`);
     const output = openSync(this.log, 'a');
-    const first = this.role === 'worker' ? preload.flatMap((script) => ['-r', script]) : [];
+    const first = preload.flatMap((script) => ['-r', script]);
     const child = spawn(process.execPath, ['--enable-source-maps', ...first, join(dist, 'main.js')], {
       env: {
         ...env,

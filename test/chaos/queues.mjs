@@ -43,7 +43,7 @@ export async function createQueues({ url, signal }) {
   return {
     /**
      * Resolves when the broker has confirmed it. Each try that failed may have arrived all the same.
-     * @param {string} queue @param {string} body @param {string | undefined} messageId
+     * @param {string} queue @param {string | Buffer} body @param {string | undefined} messageId
      */
     publish: async (queue, body, messageId) => {
       for (;;) {

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, lastLines, poll, run as runProgram, stopProcess } from '../../scripts/processes.mjs';
 import { credentials, createServicesDir } from '../../scripts/services/checkout.mjs';
-import { findPostgres, findRabbitmq } from '../../scripts/services/find-binaries.mjs';
 import { isFree } from '../../scripts/services/ports.mjs';
 import { dataDir, postgresDir, postgresUser } from '../../scripts/services/private-location.mjs';
+import { findOrInstall } from '../../scripts/services/private-provider.mjs';
 import { startPostgres } from '../../scripts/services/private-postgres.mjs';
 import { rabbitmqEnvironment, startRabbitmq, stopRabbitmq } from '../../scripts/services/private-rabbitmq.mjs';
 
@@ -19,20 +19,19 @@ const STOP_GRACE_MS = 20_000;
 
 /**
  * @param {object} options
+ * @param {import('../../scripts/progress.mjs').Progress} options.progress
  * @param {string} options.run
  * @param {string} options.logs
  * @param {number} options.nodes of RabbitMQ: 1, or 3 for a cluster
  * @param {AbortSignal} options.signal
  * @param {(process: KnownProcess | undefined) => void} options.onProcess called for every process that was started
  */
-export async function createServers({ run, logs, nodes, signal, onProcess }) {
+export async function createServers({ progress, run, logs, nodes, signal, onProcess }) {
   createServicesDir();
-  const postgres = await findPostgres();
-  const rabbitmq = findRabbitmq();
-  if (!postgres || !rabbitmq)
-    throw new Error(
-      'Expected the programs of PostgreSQL and RabbitMQ on this machine; `npm run services -- up` installs them.',
-    );
+  const found = await findOrInstall(progress);
+  if ('missing' in found)
+    throw new Error(`Expected the programs of PostgreSQL and RabbitMQ on this machine: ${found.missing}`);
+  const { postgres, rabbitmq } = found;
   const user = postgresUser();
   const folder = join(await dataDir(user), `chaos-${run}`);
   mkdirSync(postgresDir(folder), { recursive: true, mode: 0o700 });
@@ -201,6 +200,12 @@ async function createBroker({ run, binaries, folder, count, logs, signal, onProc
     },
     stop: async () => {
       for (const node of nodes) await node.end();
+    },
+    /** rabbitmqctl on a living node; it must succeed, since a run without what it asks for would prove nothing. @param {string[]} args */
+    ctl: async (args) => {
+      const { code, output } = (await living()?.ctl(args, 30_000)) ?? { code: 1, output: 'no node' };
+      if (code !== 0)
+        throw new Error(`\`rabbitmqctl ${args.join(' ')}\` ended with code ${code}:\n${lastLines(output)}`);
     },
     /** The node on which the queue's leader lives. @param {string} queue */
     leaderOf: async (queue) => {

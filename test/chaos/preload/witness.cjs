@@ -1,5 +1,5 @@
 // @ts-check
-/** Loaded before a worker's own code (`node -r`): notes which conversations came to it more than once. Changes nothing. */
+/** Loaded before a process's own code (`node -r`): notes which conversations came to it more than once. Changes nothing. */
 require('reflect-metadata');
 const { appendFileSync } = require('node:fs');
 const { join } = require('node:path');
