@@ -95,7 +95,7 @@ describe('a corpus of hostile input', () => {
         throw new Error(`case ${index}: got ${answer.status}`);
       if (answer.status === 202) accepted.add(answer.body.data!.conversation_id);
       else {
-        expectProblem(answer as Answer<unknown>);
+        expectProblem(answer);
         expect(answer.text).not.toContain('canary');
       }
     }

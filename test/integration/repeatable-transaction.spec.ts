@@ -3,6 +3,7 @@ import { readEnvironment } from '../../src/config/environment';
 import { dataSourceOptions } from '../../src/database/data-source';
 import type { DatabaseMonitor } from '../../src/database/database-monitor';
 import { QueryRunners } from '../../src/database/query-runners';
+import { Metrics } from '../../src/observability/metrics';
 import { createNamespace, type Namespace } from '../support/namespace';
 
 describe('a transaction that may be repeated', () => {
@@ -14,7 +15,7 @@ describe('a transaction that may be repeated', () => {
     namespace = await createNamespace();
     dataSource = await new DataSource(dataSourceOptions(readEnvironment(namespace.variables))).initialize();
     // Nothing here is away; the monitor is told of nothing else.
-    queryRunners = new QueryRunners(dataSource, {} as DatabaseMonitor);
+    queryRunners = new QueryRunners(dataSource, {} as DatabaseMonitor, new Metrics());
     await namespace.database.query('CREATE TABLE counters (name text PRIMARY KEY, count integer NOT NULL DEFAULT 0)');
     await namespace.database.query(`INSERT INTO counters (name) VALUES ('a'), ('b')`);
   });

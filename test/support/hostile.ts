@@ -153,7 +153,7 @@ function mutate(base: Json, mutations: readonly Mutation[]): string {
     const parent = keys.reduce<unknown>((value, key) => (value as Json | undefined)?.[key], body);
     if (typeof parent !== 'object' || parent === null) continue;
     // An own property, whatever its name.
-    if (token === undefined) delete (parent as Json)[last];
+    if (token === undefined) Reflect.deleteProperty(parent, last);
     else {
       const value = `${RAW}${tokens.push(token) - 1}`;
       Object.defineProperty(parent, last, { value, enumerable: true, configurable: true, writable: true });

@@ -103,7 +103,8 @@ function channelsProblem({ concurrency, channels }: Plan): string | undefined {
 
 /** The rules about time and attempts, which hold whatever the rate is. */
 function deploymentProblems(deployment: Deployment): string[] {
-  const { gracePeriod, shutdownTimeout, longestMessage, longestHold, consumerTimeout, deliveryLimit, attempts } = deployment;
+  const { gracePeriod, shutdownTimeout, longestMessage, longestHold, consumerTimeout, deliveryLimit, attempts } =
+    deployment;
   const problems: string[] = [];
   if (gracePeriod < shutdownTimeout + CLOSE_MARGIN) {
     problems.push(
