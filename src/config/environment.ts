@@ -163,7 +163,7 @@ export const FIELDS = {
     group: 'RabbitMQ',
     description:
       'The quorum queue of the second lane: events that need an external service. It exists only where one is configured.',
-    parser: QUEUE_NAME,
+    parser: BROKER_NAME,
     default: 'conversation_events_analysis',
   },
   RABBITMQ_RPC_QUEUE: {

@@ -127,7 +127,7 @@ describe('while the database is away', () => {
     // As long as an outage lasts they go round: held, set aside, delivered to nobody.
     const worker = await ServiceProcess.start('worker', { ...variables, LONGEST_HOLD: '1s' });
     const api = await takeAwayInMidMessage(4, worker);
-    const retryQueue = namespace.broker.topology.retryQueues[0].name;
+    const retryQueue = namespace.broker.topology.processing.retryQueues[0].name;
     await until('the messages to be acknowledged', async () => {
       const { body } = await worker.get<{ details: { consumers: object } }>('/health/ready');
       return JSON.stringify(body).includes('"live":0') && (await namespace.broker.figures())?.consumers === 0;

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Options } from 'amqplib';
+import { allQueues } from '../../src/messaging/topology';
 import { conversation } from '../support/conversations';
 import { CANARY, hostileBodies } from '../support/hostile';
 import { createNamespace, type Namespace } from '../support/namespace';
@@ -186,7 +187,7 @@ describe('a corpus of hostile input', () => {
     const letters = () => count('SELECT count(*)::int FROM dead_letters');
     await until('every message to end somewhere', async () => settled() + (await letters()) >= sent, 35);
     const { topology } = namespace.broker;
-    for (const { name } of [topology.workQueue, ...topology.retryQueues, topology.deadLetterQueue]) {
+    for (const { name } of allQueues(topology)) {
       expect({ name, ready: (await namespace.broker.figures(name))?.ready }).toEqual({ name, ready: 0 });
     }
     expect(await worker.stop()).toBe(0);

@@ -28,7 +28,7 @@ export class Broker {
     let unconfirmed = 0;
     for (const { body, options } of messages) {
       const content = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body));
-      this.channel.sendToQueue(this.topology.workQueue.name, content, { persistent: true, ...options });
+      this.channel.sendToQueue(this.topology.processing.queue.name, content, { persistent: true, ...options });
       if (++unconfirmed % 5_000 === 0) await this.channel.waitForConfirms();
     }
     await this.channel.waitForConfirms();
