@@ -57,14 +57,12 @@ function predictedText({ predicted, answer }: TuneResult): string {
   return `<p>Before anything ran, <code>plan</code> would have said ${number(predicted)} messages a second for this point: ${Math.abs(difference)} % ${difference >= 0 ? 'more' : 'less'} than measured.</p>`;
 }
 
-/** A line for each W, over all that is in flight. */
+/** A line for each W, over all that is in flight; of runs that differ in pool or group only, the fastest stands for the point. */
 function perWorkers(ranked: readonly Candidate[], value: (candidate: Candidate) => number): Series[] {
-  const plain = ranked.filter(({ point }) => point.group === 1);
-  const workers = [...new Set(plain.map(({ point }) => point.workers))].sort((a, b) => a - b);
+  const workers = [...new Set(ranked.map(({ point }) => point.workers))].sort((a, b) => a - b);
   return workers.map((w, index) => {
     const best = new Map<number, number>();
-    // Of runs that differ in the pool only, the first of the ranking stands for the point.
-    for (const candidate of plain.filter(({ point }) => point.workers === w)) {
+    for (const candidate of ranked.filter(({ point }) => point.workers === w)) {
       const inFlight = w * candidate.point.concurrency;
       if (!best.has(inFlight)) best.set(inFlight, value(candidate));
     }

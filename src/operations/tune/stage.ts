@@ -18,6 +18,9 @@ import { TuneDatabaseRepository, type Template } from './tune-database.repositor
 
 const SAMPLE_INTERVAL = 250;
 
+/** Posts go on for so much longer than the window, milliseconds: the first deliveries come some moments after the first posts. */
+const POSTING_MARGIN = 1_000;
+
 /** Rows and messages that are made at once. */
 const SEED_BATCH = 2_000;
 
@@ -122,7 +125,14 @@ export class Stage {
   ): Promise<Measurement> {
     return this.withWorkers(point, signal, async (stop) => {
       const loop = await this.startApi(stop);
-      const posting = loop.run(perSecond, this.options.warmUp + milliseconds, () => ++this.seeded, stop);
+      // Only now: a window that began with the start of the processes would outlast the posts.
+      await this.untilAllListen(stop);
+      const posting = loop.run(
+        perSecond,
+        this.options.warmUp + milliseconds + POSTING_MARGIN,
+        () => ++this.seeded,
+        stop,
+      );
       await this.untilAllWork(stop);
       const since = Date.now();
       const window = await this.observe(milliseconds, stop);
