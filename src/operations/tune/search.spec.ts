@@ -114,6 +114,14 @@ describe('the search', () => {
     expect(nextMove(SPACE, busy)).toMatchObject({ workers: 2, concurrency: 10 });
   });
 
+  it('does not take a burst of posts for a measurement of the workers', async () => {
+    const system = { residence: 5, cpu: 0.7, others: 0.8, cores: 2 };
+    const point = { ...SPACE.start, poolSize: 10, group: 1 };
+    const measured: Measurement[] = [{ ...simulate(system, point), throughput: 1, load: 'open loop' }];
+    await search(SPACE, measured, (asked, why) => Promise.resolve({ ...simulate(system, asked), why }));
+    expect(measured.filter((run) => run.load === 'backlog')[0]).toMatchObject(point);
+  });
+
   it('stops when the machine is full', () => {
     const full = simulate(
       { residence: 5, cpu: 1, others: 1, cores: 1 },
