@@ -36,7 +36,7 @@ module.exports = {
     {
       ...project,
       displayName: 'unit',
-      roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos'],
+      roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos', '<rootDir>/test/bench'],
       testMatch: ['**/*.spec.ts'],
     },
     {

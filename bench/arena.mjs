@@ -3,7 +3,6 @@
  * The place in which one contender runs: a database and a queue of its own, filled anew for every run. Contenders stay up between their runs,
  * warm and connected; that nobody begins before all is there is seen to by the lock of the filling transaction.
  */
-import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -22,15 +21,18 @@ import {
   TOPIC_AGENTS,
   conversationId,
   messageBody,
-} from './workload.mjs';
+} from './workload.cjs';
 
 const built = createRequire(import.meta.url);
 
 /** Published and not yet confirmed at one time: enough to keep the broker busy, little enough to notice that it is not. */
-const UNCONFIRMED = 2_000;
+const UNCONFIRMED = 1_000;
 
 /** How often to look whether the queue is empty, milliseconds; the end itself is read from the rows. */
 const LOOK_MS = 25;
+
+/** Connections over which conversations are accepted one by one: each waits for its commit. */
+const WRITERS = 8;
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -41,26 +43,32 @@ const INSUFFICIENT_PRIVILEGE = '42501';
  * @property {import('amqplib').ConfirmChannel} channel
  * @property {string} queue
  * @property {(options: Filling) => Promise<Filled>} fill everything stored and queued, and held back until it begins
+ * @property {(i: number, children: number) => Promise<void>} storeOne number i, committed
  * @property {(numbers: { from: number, to: number }, options: { signal: AbortSignal, timeoutMs: number }) => Promise<number>} whenSettled
  *   the time of the last commit, milliseconds since 1970 by the database's clock
  * @property {(settled?: number) => Promise<string[]>} check what is wrong
  *
- * @typedef {{ events: number, children: number }} Filling
+ * @typedef {object} Filling
+ * @property {number} events
+ * @property {number} children
+ * @property {number} [after] keeps what is stored, and goes on after this number; without it everything begins anew with number 1
+ *
  * @typedef {{ begin: () => Promise<number> }} Filled begin: lets everybody in; the time of it, milliseconds since 1970 by the database's clock
  */
 
 /**
  * Opens arenas on the given services, and takes away all of them at the end.
- * @param {{ services: { databaseUrl: string, rabbitmqUrl: string }, signal: AbortSignal }} options
+ * @param {Pick<import('./question.mjs').Context, 'services' | 'signal' | 'onExit'>} options
  */
-export async function createArenas({ services, signal }) {
+export async function createArenas({ services, signal, onExit }) {
   const server = await connect(services.databaseUrl);
   const broker = await amqp.connect(services.rabbitmqUrl);
   const channel = await broker.createConfirmChannel();
   channel.on('error', () => undefined); // what was asked for rejects
   broker.on('error', () => undefined);
   const prefix = `friendship_bench_${checkoutHash}`;
-  /** @type {Map<string, { clients: import('pg').Client[], queues: string[], exchange: string }>} by database */
+  const template = `${prefix}_template`;
+  /** @type {Map<string, { clients: { end: () => Promise<void> }[], queues: string[], exchange: string }>} by database */
   const opened = new Map();
 
   const drop = async (/** @type {string} */ database) => {
@@ -72,12 +80,19 @@ export async function createArenas({ services, signal }) {
     opened.delete(database);
   };
 
+  const closeAll = async () => {
+    for (const database of [...opened.keys()]) await drop(database);
+    await server.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`);
+    await server.end();
+    await broker.close();
+  };
+  onExit('databases and queues', closeAll);
+
   // What a run left behind that was killed. Its queues have the names of ours and are deleted before they are declared.
   const { rows } = await server.query('SELECT datname FROM pg_database WHERE datname LIKE $1', [
     `${prefix.replaceAll('_', '\\_')}%`,
   ]);
   for (const { datname } of rows) await drop(datname);
-  const template = `${prefix}_template`;
   await createTemplate(server, services, template, signal);
 
   return {
@@ -95,40 +110,42 @@ export async function createArenas({ services, signal }) {
       await server.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
       await server.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);
       const client = await connect(env.DATABASE_URL ?? '');
-      opened.get(database)?.clients.push(client);
+      const pool = new pg.Pool({ connectionString: env.DATABASE_URL, max: WRITERS });
+      pool.on('error', () => undefined); // the failing query says it too
+      opened.get(database)?.clients.push(client, pool);
       for (const queue of queues) await channel.deleteQueue(queue.name);
       for (const queue of queues) await channel.assertQueue(queue.name, queue.options);
-      return arenaOf({ env, client, channel });
+      return arenaOf({ env, client, pool, channel });
     },
+    /** How many PostgreSQL allows. */
+    connections: async () => Number((await server.query('SHOW max_connections')).rows[0].max_connections),
     /** Takes one away before the end, for one that is large. @param {Arena} arena */
     close: (arena) => drop(new URL(arena.env.DATABASE_URL ?? '').pathname.slice(1)),
-    async closeAll() {
-      for (const database of [...opened.keys()]) await drop(database);
-      await server.query(`DROP DATABASE IF EXISTS ${template} WITH (FORCE)`);
-      await server.end();
-      await broker.close();
-    },
   };
 }
 
 /** @typedef {Awaited<ReturnType<typeof createArenas>>} Arenas */
 
-/** @param {{ env: NodeJS.ProcessEnv, client: import('pg').Client, channel: import('amqplib').ConfirmChannel }} options @returns {Arena} */
-function arenaOf({ env, client, channel }) {
+/** @param {{ env: NodeJS.ProcessEnv, client: import('pg').Client, pool: import('pg').Pool, channel: import('amqplib').ConfirmChannel }} options @returns {Arena} */
+function arenaOf({ env, client, pool, channel }) {
   const queue = env.RABBITMQ_QUEUE ?? '';
 
-  const store = async (/** @type {Filling} */ { events, children }) => {
+  const store = async (/** @type {Filling} */ { events, children, after }) => {
     // First, so that none comes in the middle: what is written afterwards is new pages, which it has not to write twice.
     await checkpoint(client);
     await client.query('BEGIN');
-    await client.query('TRUNCATE conversation_events, friendship_status, dead_letters, suspect_messages');
+    await client.query(
+      after === undefined
+        ? 'TRUNCATE conversation_events, friendship_status, dead_letters, suspect_messages'
+        : 'LOCK TABLE conversation_events IN ACCESS EXCLUSIVE MODE',
+    );
     await client.query(
       `INSERT INTO conversation_events (${Object.keys(EVENT_COLUMNS).join(', ')})
        SELECT ${Object.values(EVENT_COLUMNS).join(', ')}
-         FROM generate_series(1::bigint, $1::bigint) AS i JOIN bench.logs ON logs.variant = i % ${LOGS.length} ORDER BY i`,
-      [events, children],
+         FROM generate_series($3::bigint + 1, $3::bigint + $1::bigint) AS i JOIN bench.logs ON logs.variant = i % ${LOGS.length} ORDER BY i`,
+      [events, children, after ?? 0],
     );
-    await client.query('ANALYZE conversation_events, friendship_status');
+    if (after === undefined) await client.query('ANALYZE conversation_events, friendship_status');
   };
 
   return {
@@ -148,6 +165,15 @@ function arenaOf({ env, client, channel }) {
           return rows[0].now;
         },
       };
+    },
+
+    async storeOne(i, children) {
+      await pool.query({
+        name: 'store one',
+        text: `INSERT INTO conversation_events (${Object.keys(EVENT_COLUMNS).join(', ')})
+               SELECT ${Object.values(EVENT_COLUMNS).join(', ')} FROM (VALUES ($1::bigint)) AS one (i) JOIN bench.logs ON logs.variant = i % ${LOGS.length}`,
+        values: [i, children],
+      });
     },
 
     async whenSettled({ from, to }, { signal, timeoutMs }) {
@@ -268,13 +294,14 @@ async function checkpoint(client) {
 }
 
 /** @param {import('amqplib').ConfirmChannel} channel @param {string} queue @param {Filling} filling */
-export async function publish(channel, queue, { events, children }) {
-  for (let i = 1; i <= events; i++) {
-    const body = messageBody(i, children);
-    const options = { persistent: true, messageId: conversationId(i), contentType: 'application/json' };
-    const more = channel.sendToQueue(queue, body, options);
-    if (i % UNCONFIRMED === 0) await channel.waitForConfirms();
-    else if (!more) await once(channel, 'drain');
+export async function publish(channel, queue, { events, children, after = 0 }) {
+  for (let i = after + 1; i <= after + events; i++) {
+    channel.sendToQueue(queue, messageBody(i, children), {
+      persistent: true,
+      messageId: conversationId(i),
+      contentType: 'application/json',
+    });
+    if ((i - after) % UNCONFIRMED === 0) await channel.waitForConfirms();
   }
   await channel.waitForConfirms();
 }

@@ -27,7 +27,14 @@ export async function ask(names, options) {
     const path = writeResult(result);
     options.progress.note(`${question.name}: answered in ${seconds(startedAt)}, recorded in ${path}`);
     print(
-      `\n# ${question.asks}\n\n${settingsLine(result)}\n\n${measurementTable(result)}\n\n${targetTable(result.targets)}\n`,
+      `\n# ${question.asks}\n\n${settingsLine(result)}\n\n${measurementTable(result)}
+${
+  result.targets.length > 0
+    ? `
+${targetTable(result.targets)}
+`
+    : ''
+}`,
     );
     results.push(result);
   }
@@ -47,17 +54,13 @@ async function answer(question, { quick, services, progress, signal }) {
   const onExit = (/** @type {string} */ name, /** @type {() => Promise<void>} */ undo) =>
     void undos.push({ name, undo });
   try {
-    const arenas = await createArenas({ services, signal });
-    onExit('databases and queues', arenas.closeAll);
+    const arenas = await createArenas({ services, signal, onExit });
     const {
       settings,
       measurements,
       series = {},
     } = await question.run({ quick, services, arenas, progress, signal, onExit });
-    const measured = new Set(measurements.map((run) => run.series));
-    const judged = question.targets.filter(
-      ({ of, against = of }) => !quick || (measured.has(of) && measured.has(against)),
-    );
+    const judged = question.targets.filter(({ only }) => only === undefined || only === (quick ? 'quick' : 'full'));
     return {
       question: question.name,
       asks: question.asks,

@@ -45,9 +45,8 @@ const PATIENCE_MS = 30_000;
  */
 export async function start(contender, arena, { signal, consumers = 1 }) {
   const count = contender.processes ?? 1;
-  mkdirSync(logsDir, { recursive: true });
   const launched = Array.from({ length: count }, (_, index) => {
-    const log = join(logsDir, `${contender.series.replaceAll(/[^\w.-]+/g, '-')}.${index}.log`);
+    const log = logFile(contender, index);
     return { log, process: launch(contender, { ...arena.env, ...contender.env }, log) };
   });
   /** @type {Running} */
@@ -80,8 +79,14 @@ export async function start(contender, arena, { signal, consumers = 1 }) {
   return running;
 }
 
+/** @param {Contender} contender @param {number} index of its process */
+export function logFile({ series }, index) {
+  mkdirSync(logsDir, { recursive: true });
+  return join(logsDir, `${series.replaceAll(/[^\w.-]+/g, '-')}.${index}.log`);
+}
+
 /** @param {Contender} contender @param {NodeJS.ProcessEnv} env @param {string} log */
-function launch({ series, command: [program = '', ...args] }, env, log) {
+export function launch({ series, command: [program = '', ...args] }, env, log) {
   const output = openSync(log, 'w');
   const child = spawn(program, args, { cwd: checkoutDir, env, detached: true, stdio: ['ignore', output, output] });
   child.on('error', () => undefined); // there is no process then, which is said below
@@ -104,23 +109,24 @@ function logOf(/** @type {Running} */ { logs }) {
 /**
  * Lets it drain a backlog, and measures.
  * @param {Running} running
- * @param {{ events: number, children: number, signal: AbortSignal, expectedSeconds?: number }} options
+ * @param {import('./arena.mjs').Filling & { signal: AbortSignal, expectedSeconds?: number, settled?: number }} options settled: how many events must
+ *   be counted in the end; default: those of this run
  * @returns {Promise<{ figures: Record<string, number>, wrong: string[] }>}
  */
-export async function drain(running, { events, children, signal, expectedSeconds = 10 }) {
+export async function drain(running, { events, children, after, signal, expectedSeconds = 10, settled = events }) {
   const { arena, contender } = running;
   expectAlive(running);
-  const filled = await arena.fill({ events, children });
+  const filled = await arena.fill({ events, children, after });
   const meter = startMeter(running);
   const begun = await filled.begin();
   try {
     const ended = await arena.whenSettled(
-      { from: 1, to: events },
+      { from: (after ?? 0) + 1, to: (after ?? 0) + events },
       { signal, timeoutMs: expectedSeconds * PATIENCE * 1000 + PATIENCE_MS },
     );
     const used = meter();
     const seconds = Math.max(0.001, (ended - begun) / 1000);
-    const wrong = await arena.check(events);
+    const wrong = await arena.check(settled);
     return { figures: { rate: events / seconds, seconds, events, ...perMessage(used, events) }, wrong };
   } catch (error) {
     signal.throwIfAborted();

@@ -6,6 +6,10 @@ import { takeTurns } from './rounds.mjs';
 /** Until its compiler has seen everything, a program is not what it will be; in quick runs it gets less of it. */
 const WARM_UP_SECONDS = { quick: 2, full: 5 };
 
+/** A machine that is busy with other things lets it see less in that time; so often, it has seen enough, unless that takes far too long. */
+const WARM_UP_EVENTS = 3_000;
+const WARM_UP_PATIENCE = 3;
+
 /** What is tried first, when nobody knows how fast it is. */
 const FIRST_EVENTS = 200;
 
@@ -45,11 +49,7 @@ export async function drains(contenders, { rounds, events, seconds, childrenPerE
       drain(running, { events: backlog, children: children(backlog), signal, expectedSeconds: backlog / rate });
     entrants.push({ series: contender.series, measure });
   }
-  const summary = (
-    /** @type {Record<string, number>} */ { rate = 0, worker_us = 0, postgres_us = 0, rabbitmq_us = 0 },
-  ) =>
-    `${rate.toFixed(0).padStart(6)} msg/s   worker ${worker_us.toFixed(0)}, PostgreSQL ${postgres_us.toFixed(0)}, RabbitMQ ${rabbitmq_us.toFixed(0)} µs`;
-  const measurements = await takeTurns([...entrants, ...others], { rounds, progress, signal, summary });
+  const measurements = await takeTurns([...entrants, ...others], { rounds, progress, signal });
   await stopAll(started);
   return measurements;
 }
@@ -60,17 +60,20 @@ async function stopAll(started) {
 }
 
 /**
+ * Drains until it has worked for so long.
  * @param {import('./contender.mjs').Running} running
  * @param {{ most: number, children: (events: number) => number, signal: AbortSignal, seconds: number }} options
  * @returns {Promise<number>} messages a second, in the end
  */
-async function warmUp(running, { most, children, signal, seconds }) {
+export async function warmUp(running, { most, children, signal, seconds }) {
   let events = Math.min(most, FIRST_EVENTS);
+  let done = 0;
   for (let spent = 0; ;) {
     const { figures } = await drain(running, { events, children: children(events), signal });
     const { rate = 1, seconds: took = 1 } = figures;
     spent += took;
-    if (spent >= seconds) return rate;
+    done += events;
+    if (spent >= seconds && (done >= WARM_UP_EVENTS || spent >= seconds * WARM_UP_PATIENCE)) return rate;
     events = Math.min(most, Math.max(FIRST_EVENTS, Math.round(rate * Math.max(1, seconds - spent))));
   }
 }

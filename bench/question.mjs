@@ -11,7 +11,7 @@
  * @property {(context: Context) => Promise<Answer>} run
  *
  * @typedef {object} Context
- * @property {boolean} quick fewer and shorter runs; targets whose series are missing are left out
+ * @property {boolean} quick fewer and shorter runs
  * @property {{ databaseUrl: string, rabbitmqUrl: string }} services
  * @property {import('./arena.mjs').Arenas} arenas
  * @property {import('../scripts/progress.mjs').Progress} progress

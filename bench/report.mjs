@@ -30,7 +30,7 @@ export function measurementTable(result, { spread = true } = {}) {
     const wrong = runs.filter((run) => run.wrong.length > 0).length;
     const cells = figures.map((figure, index) => {
       const found = medianOf(result, series, figure);
-      if (!found) return wrong > 0 ? 'void' : '';
+      if (!found) return wrong === runs.length ? 'void' : '';
       const range = spread && index === 0 ? ` (${format(figure, found.low)}–${format(figure, found.high)})` : '';
       return `${format(figure, found.value)}${range}`;
     });

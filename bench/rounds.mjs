@@ -1,5 +1,6 @@
 // @ts-check
 /** Contenders take turns: what they are compared by took place next to each other, whatever the machine was doing. */
+import { inWords } from './figures.mjs';
 
 /**
  * @typedef {object} Entrant
@@ -14,10 +15,9 @@
  * @param {number} options.rounds
  * @param {import('../scripts/progress.mjs').Progress} options.progress
  * @param {AbortSignal} options.signal
- * @param {(figures: Record<string, number>) => string} options.summary a few words for the line of progress
  * @returns {Promise<import('./targets.cjs').Measurement[]>}
  */
-export async function takeTurns(entrants, { rounds, progress, signal, summary }) {
+export async function takeTurns(entrants, { rounds, progress, signal }) {
   /** @type {import('./targets.cjs').Measurement[]} */
   const measurements = [];
   for (let round = 1; round <= rounds; round++) {
@@ -26,7 +26,7 @@ export async function takeTurns(entrants, { rounds, progress, signal, summary })
       signal.throwIfAborted();
       const { figures, wrong } = await measure(round);
       measurements.push({ series, round, figures, wrong });
-      const words = wrong.length > 0 ? `WRONG: ${wrong[0]}` : summary(figures);
+      const words = wrong.length > 0 ? `WRONG: ${wrong[0]}` : inWords(figures);
       progress.note(`round ${round} of ${rounds}  ${series.padEnd(28)} ${words}`);
     }
   }

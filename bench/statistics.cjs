@@ -31,7 +31,7 @@ function median(values) {
 
 /**
  * The geometric mean with its 95 % interval (Student's t on the logarithms). Ratios are multiplied, not added: twice as fast
- * and half as fast must cancel out. With one value there is no spread to go by, and the interval is everything.
+ * and half as fast must cancel out. One value alone is taken for what it is.
  * @param {readonly number[]} values all above 0
  * @returns {Estimate}
  */
@@ -43,7 +43,7 @@ function geometricMean(values) {
   const logs = values.map(Math.log);
   const mean = logs.reduce((sum, log) => sum + log, 0) / count;
   const value = Math.exp(mean);
-  if (count === 1) return { value, low: 0, high: Infinity, count };
+  if (count === 1) return { value, low: value, high: value, count };
   const variance = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0) / (count - 1);
   const margin = (T_975[count - 2] ?? NORMAL_975) * Math.sqrt(variance / count);
   return { value, low: Math.exp(mean - margin), high: Math.exp(mean + margin), count };

@@ -17,6 +17,7 @@ const { geometricMean, pairedRatio } = require('./statistics.cjs');
  * @property {string} [againstFigure] where it has another name there
  * @property {number} [atLeast] one of the two is given
  * @property {number} [atMost]
+ * @property {'quick' | 'full'} [only] judged in such runs alone
  * @property {number} [aim] what would be better still; judged by nobody
  *
  * @typedef {object} Verdict

@@ -10,6 +10,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { performanceChapter, pictures, shortTable } from '../bench/documents.mjs';
+import { applyOnly, explicitStatements, loadAndApply } from '../bench/pgbench-scripts.mjs';
 import { runCommand } from './command.mjs';
 import { ensureBuilt, ensureInstalled } from './prepare.mjs';
 import { checkoutDir } from './services/checkout.mjs';
@@ -38,6 +40,12 @@ const PARTS = [
   { file: 'README.md', between: 'settings', render: settingsTable },
   { file: 'docs/configuration.md', between: 'profiles', render: profilesTable },
   { file: 'docs/metrics.md', between: 'metrics', render: metricsTable },
+  { file: 'README.md', between: 'performance', render: shortTable },
+  { file: 'docs/performance.md', between: 'results', render: performanceChapter },
+  ...pictures(),
+  { file: 'bench/pgbench/load-and-apply.sql', render: () => loadAndApply(readStatements()).trimEnd() },
+  { file: 'bench/pgbench/apply-only.sql', render: () => applyOnly(readStatements()).trimEnd() },
+  { file: 'bench/pgbench/explicit-statements.sql', render: () => explicitStatements(readStatements()).trimEnd() },
 ];
 
 /** What a setting without a default is in the services of docker-compose.yml, seen from this machine. */
@@ -80,6 +88,16 @@ function readSettings() {
 /** @param {string} module a file of the build */
 function built(module) {
   return createRequire(import.meta.url)(join(checkoutDir, 'dist', module));
+}
+
+/** What the worker sends to PostgreSQL. @returns {import('../bench/pgbench-scripts.mjs').Statements} */
+function readStatements() {
+  const { APPLY_SCORE, LOAD } = built('conversation-events/conversation-events.repository.js');
+  return {
+    load: LOAD,
+    apply: APPLY_SCORE,
+    fold: built('friendship-status/friendship-fold.sql.js').foldIntoFriendshipStatus,
+  };
 }
 
 /**

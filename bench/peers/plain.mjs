@@ -37,7 +37,7 @@ async function handle(message) {
     const event = rows[0];
     if (event.status === 'PENDING') {
       const score = scoreConversation({
-        lines: event.conversation_log,
+        lines: JSON.parse(event.conversation_log),
         userInitiatedQuestions: event.user_initiated_questions,
         sessionEmotion: event.session_emotion,
         newMemoriesCount: event.new_memories_count,

@@ -36,7 +36,7 @@ server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
   process.stdout.write(`listening http://127.0.0.1:${address.port}\n`);
 });
 
-/** As many as the workload says that number i has: bench/workload.mjs. */
+/** As many as the workload says that number i has: bench/workload.cjs. */
 function facts(/** @type {string} */ body) {
   const number = Number(/** @type {string} */ (JSON.parse(body).conversation_id).slice('bench-'.length));
   const count = number % 2;

@@ -16,7 +16,7 @@ import { checkoutDir } from '../../scripts/services/checkout.mjs';
 import { drain, perMessage, start, startMeter } from '../contender.mjs';
 import { service } from '../peers/contenders.mjs';
 import { takeTurns } from '../rounds.mjs';
-import { EVENT_COLUMNS, conversationId, messageBody } from '../workload.mjs';
+import { EVENT_COLUMNS, conversationId, messageBody } from '../workload.cjs';
 
 const ANSWER_MS = 5_000;
 
@@ -104,7 +104,6 @@ async function slowCalls(rounds, context) {
     rounds,
     progress,
     signal,
-    summary: ({ seconds = 0, peak_mib = 0 }) => `${seconds.toFixed(2)} s   ${peak_mib.toFixed(0)} MiB`,
   });
 }
 
@@ -160,7 +159,6 @@ async function neighbours({ drains, events }, context) {
     rounds: drains,
     progress,
     signal,
-    summary: ({ rate = 0 }) => `${rate.toFixed(0)} msg/s`,
   });
 }
 

@@ -9,7 +9,7 @@ import { answersWhileAlive, postgresAnswers } from './probe.mjs';
 import { postgresDir } from './private-location.mjs';
 
 /** Tests of a service with a pool per process open many connections; PostgreSQL's own default is 100. */
-const MAX_CONNECTIONS = 200;
+const MAX_CONNECTIONS = 300;
 
 const START_TIMEOUT_MS = 60_000;
 

@@ -5,23 +5,23 @@
  */
 
 /** Lines of one log. */
-export const LINES = 20;
+const LINES = 20;
 
 /** Logs differ in how many turns they have: all lines alternate but for some at the end, which the robot speaks alone. */
 const VARIANTS = 4;
 
-export const TOPIC_AGENTS = Array.from({ length: 20 }, (_, tag) => ({
+const TOPIC_AGENTS = Array.from({ length: 20 }, (_, tag) => ({
   agent_tag: `tag-${tag}`,
   topic_id: `topic-${tag % 5}`,
 }));
 
-export const TIME_ZONE = 'Asia/Ho_Chi_Minh';
+const TIME_ZONE = 'Asia/Ho_Chi_Minh';
 
 const WORDS =
   'the little robot asked about a dinosaur with long green legs and we both laughed until dinner was ready'.split(' ');
 
 /** @param {number} variant @returns {{ speaker: 'pika' | 'user', turn_id: number, text: string, timestamp: string }[]} a log as it is stored */
-export function logOfVariant(variant) {
+function logOfVariant(variant) {
   return Array.from({ length: LINES }, (_, index) => ({
     speaker: index % 2 === 0 || index >= LINES - 2 * variant ? 'pika' : 'user',
     turn_id: index + 1,
@@ -30,10 +30,10 @@ export function logOfVariant(variant) {
   }));
 }
 
-export const LOGS = Array.from({ length: VARIANTS }, (_, variant) => logOfVariant(variant));
+const LOGS = Array.from({ length: VARIANTS }, (_, variant) => logOfVariant(variant));
 
 /** SQL that makes columns from a number `i` and the count of children `$2`; the log comes from `bench.logs`. */
-export const EVENT_COLUMNS = {
+const EVENT_COLUMNS = {
   conversation_id: `'bench-' || lpad(i::text, 8, '0')`,
   user_id: `'child-' || (i % $2::bigint)`,
   bot_id: `'bot-' || (i % 7)`,
@@ -50,19 +50,19 @@ export const EVENT_COLUMNS = {
 };
 
 /** What number i must count for, in SQL and in pgbench's expressions alike. */
-export const EXPECTED_TURNS = '(10 - i % 4)';
-export const EXPECTED_CHANGE = `(10 - i % 4 + 3 * (i % 3) + 5 * (i % 2) + CASE WHEN i % 5 = 0 THEN 15 ELSE 0 END)`;
+const EXPECTED_TURNS = '(10 - i % 4)';
+const EXPECTED_CHANGE = `(10 - i % 4 + 3 * (i % 3) + 5 * (i % 2) + CASE WHEN i % 5 = 0 THEN 15 ELSE 0 END)`;
 
 /** The number in a conversation's id, in SQL. */
-export const NUMBER_OF_EVENT = 'substr(conversation_id, 7)::bigint';
+const NUMBER_OF_EVENT = 'substr(conversation_id, 7)::bigint';
 
 /** @param {number} i */
-export function conversationId(i) {
+function conversationId(i) {
   return `bench-${String(i).padStart(8, '0')}`;
 }
 
 /** The message about number i. @param {number} i @param {number} children */
-export function messageBody(i, children) {
+function messageBody(i, children) {
   return Buffer.from(
     JSON.stringify({
       conversation_id: conversationId(i),
@@ -74,7 +74,7 @@ export function messageBody(i, children) {
 }
 
 /** Number i as a body of `POST /v1/conversations/end`. @param {number} i @param {number} children */
-export function request(i, children) {
+function request(i, children) {
   const hours = i % 2400;
   const start = Date.UTC(2026, 0, 1, 10 + hours);
   return {
@@ -94,3 +94,18 @@ export function request(i, children) {
     },
   };
 }
+
+module.exports = {
+  conversationId,
+  EVENT_COLUMNS,
+  EXPECTED_CHANGE,
+  EXPECTED_TURNS,
+  LINES,
+  logOfVariant,
+  LOGS,
+  messageBody,
+  NUMBER_OF_EVENT,
+  request,
+  TIME_ZONE,
+  TOPIC_AGENTS,
+};
