@@ -2,8 +2,8 @@
 /**
  * Messages that wait five seconds for others, hundreds at once in one process; and messages that wait for nobody, beside them.
  *
- * Every message asks the memory service, and four of five ask the language model at the same time: the fifth has its mood from its
- * producer. Both answer after exactly five seconds, from a process of their own.
+ * Every message asks the memory service, which answers after exactly five seconds, from a process of its own. In the series with two
+ * services, four of five messages ask the language model as well, side by side: the fifth has its mood from its producer.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,8 +32,12 @@ const SLOW = [
 /** 200 MB. */
 const MOST_MIB = 190;
 
+/** Calls in flight outlive every young generation; a small one keeps what they leave behind small (docs/external-services.md). */
+const NODE_OPTIONS = '--max-semi-space-size=4';
+
 const WITHOUT = 'nobody waits';
 const BESIDE = 'beside 480 that hang';
+const BOTH = '1000 x 5 s, two services';
 
 /** @type {import('../question.mjs').Question} */
 export default {
@@ -64,13 +68,13 @@ export default {
   ],
   async run(context) {
     const { quick } = context;
-    const settings = quick ? { rounds: 1, drains: 3, events: 3_000 } : { rounds: 5, drains: 7, events: 10_000 };
+    const settings = quick ? { rounds: 1, drains: 7, events: 5_000 } : { rounds: 5, drains: 7, events: 10_000 };
     const measurements = [...(await slowCalls(settings.rounds, context)), ...(await neighbours(settings, context))];
     return {
-      settings: { ...settings, answer_ms: ANSWER_MS, pool: 10, workers: 1 },
+      settings: { ...settings, answer_ms: ANSWER_MS, pool: 10, workers: 1, NODE_OPTIONS },
       measurements,
       series: {
-        [WITHOUT]: 'this service, C = 10, both services configured and not needed',
+        [WITHOUT]: 'this service, C = 10, the memory service configured and not needed',
         [BESIDE]: 'the same, while 480 messages of the second lane wait for a memory service that hangs',
       },
     };
@@ -85,12 +89,16 @@ function seriesOf(/** @type {number} */ messages) {
 async function slowCalls(rounds, context) {
   const { arenas, progress, signal } = context;
   const url = await startSlowService(String(ANSWER_MS), context);
-  const entrants = SLOW.map(({ messages }) => ({
-    series: seriesOf(messages),
+  const cases = [
+    ...SLOW.map(({ messages }) => ({ series: seriesOf(messages), messages, services: ['MEMORY_API'] })),
+    { series: BOTH, messages: 1_000, services: ['MEMORY_API', 'ANALYSIS_LLM'] },
+  ];
+  const entrants = cases.map(({ series, messages, services }) => ({
+    series,
     // A process for each run: what counts is a worker that has just been started, too.
     measure: async () => {
-      const arena = await openArena(seriesOf(messages), context);
-      const running = await start(worker(url, messages), arena, { signal });
+      const arena = await openArena(series, context);
+      const running = await start(worker(series, url, messages, services), arena, { signal });
       try {
         await analysisConsumer(arena, signal);
         return await slowRun(running, messages, signal);
@@ -135,10 +143,8 @@ async function neighbours({ drains, events }, context) {
   const entrants = [];
   for (const series of [WITHOUT, BESIDE]) {
     const arena = await openArena(series, context);
-    const contender = worker(hanging, 480);
     // The workload's events have their memories from their producer; the hanging ones have not.
-    const { ANALYSIS_LLM_URL: _, ...env } = contender.env ?? {};
-    const running = await start({ ...contender, series, env }, arena, { signal });
+    const running = await start(worker(series, hanging, 480, ['MEMORY_API']), arena, { signal });
     context.onExit(series, running.stop);
     await analysisConsumer(arena, signal);
     const run = () => drain(running, { events, children: events / 2, signal });
@@ -162,14 +168,21 @@ async function neighbours({ drains, events }, context) {
   });
 }
 
-/** @param {string} url @param {number} concurrency @returns {import('../contender.mjs').Contender} */
-function worker(url, concurrency) {
+/**
+ * @param {string} series
+ * @param {string} url of all its services
+ * @param {number} concurrency of the second lane
+ * @param {readonly string[]} services
+ * @returns {import('../contender.mjs').Contender}
+ */
+function worker(series, url, concurrency, services) {
   const contender = service({
     concurrency: 10,
+    group: 100,
     env: {
-      ANALYSIS_LLM_URL: url,
+      NODE_OPTIONS,
+      ...Object.fromEntries(services.map((name) => [`${name}_URL`, url])),
       ANALYSIS_LLM_MODEL: 'bench',
-      MEMORY_API_URL: url,
       ANALYSIS_CONCURRENCY_PER_WORKER: String(concurrency),
       ANALYSIS_LLM_CONCURRENCY: String(concurrency),
       MEMORY_API_CONCURRENCY: String(concurrency),
@@ -182,7 +195,7 @@ function worker(url, concurrency) {
       DATABASE_POOL_SIZE: '10',
     },
   });
-  return { ...contender, series: seriesOf(concurrency) };
+  return { ...contender, series };
 }
 
 /** With a second lane of its own. @param {string} name @param {import('../question.mjs').Context} context */
@@ -253,10 +266,10 @@ async function startSlowService(wait, { onExit }) {
   const child = spawn(process.execPath, [join(checkoutDir, 'bench', 'peers', 'slow-service.mjs'), wait], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const ended = once(child, 'exit');
   onExit('the slow service', async () => {
-    if (child.exitCode !== null) return;
     child.kill();
-    await once(child, 'exit');
+    await ended;
   });
   for await (const line of createInterface(child.stdout)) {
     const url = /^listening (.*)$/.exec(line)?.[1];

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import {
   BrokenCircuitError,
   CountBreaker,
@@ -57,6 +56,9 @@ const FIRST_PAUSE = 500;
 /** The breaker opens when more than half of the last 20 tries failed, and never before there were 10. */
 const BREAKER = { threshold: 0.5, size: 20, minimumNumberOfCalls: 10 };
 
+/** A call that has ended needs no abort: that would cost an error and a stack each time. */
+const AT_ONCE = { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false };
+
 const PASSING: ReadonlySet<Failure> = new Set(['TIMEOUT', 'UNREACHABLE', 'RATE_LIMITED', 'SERVER_ERROR']);
 
 /** Says something about the one request, and nothing about the service. */
@@ -76,11 +78,11 @@ export class ExternalService {
   private readonly pool: Pool;
   private readonly basePath: string;
   private readonly policy: IPolicy<{ signal: AbortSignal }>;
-  private readonly stopping = new AbortController();
+  /** One for each call under way: hundreds of listeners on a single signal would each be searched for in a list of hundreds. */
+  private readonly underWay = new Set<AbortController>();
+  private stopping = false;
 
   constructor(private readonly options: ExternalServiceOptions) {
-    // Every call under way listens to it.
-    setMaxListeners(0, this.stopping.signal);
     const { origin, pathname } = new URL(options.url);
     this.basePath = pathname.replace(/\/+$/, '');
     this.pool = new Pool(origin, {
@@ -97,13 +99,13 @@ export class ExternalService {
     this.recovery = new Recovery(breaker, options.breakerPause);
     this.policy = wrap(
       bulkhead(options.concurrency, Infinity),
-      timeout(options.timeout, TimeoutStrategy.Aggressive),
+      timeout(options.timeout, AT_ONCE),
       retry(
         handleWhen((error) => this.mayPass(error)),
         { maxAttempts: MOST_RETRIES, backoff: new DelegateBackoff(pauseBefore) },
       ),
       breaker,
-      timeout(options.tryTimeout, TimeoutStrategy.Aggressive),
+      timeout(options.tryTimeout, AT_ONCE),
     );
   }
 
@@ -113,16 +115,22 @@ export class ExternalService {
 
   /** @throws ExternalServiceError, and nothing else */
   async call<T>(call: Call<T>): Promise<T> {
+    const controller = new AbortController();
+    if (this.stopping) controller.abort();
+    this.underWay.add(controller);
     try {
-      return await this.policy.execute(({ signal }) => this.tryOnce(call, signal), this.stopping.signal);
+      return await this.policy.execute(({ signal }) => this.tryOnce(call, signal), controller.signal);
     } catch (error) {
       throw this.toError(error);
+    } finally {
+      this.underWay.delete(controller);
     }
   }
 
   /** Calls under way end with `ABORTED`, and so does every later one. */
   abort(): void {
-    this.stopping.abort();
+    this.stopping = true;
+    for (const controller of this.underWay) controller.abort();
     this.recovery.stop();
   }
 
@@ -168,7 +176,7 @@ export class ExternalService {
     if (error instanceof BrokenCircuitError) {
       return new ExternalServiceError(name, 'CIRCUIT_OPEN', 'not called, since it kept failing');
     }
-    if (this.stopping.signal.aborted) return new ExternalServiceError(name, 'ABORTED', 'the process stops');
+    if (this.stopping) return new ExternalServiceError(name, 'ABORTED', 'the process stops');
     if (error instanceof TaskCancelledError) {
       const limits = `${options.tryTimeout} ms a try and ${options.timeout} ms in all`;
       return new ExternalServiceError(name, 'TIMEOUT', `expected an answer within ${limits}, got none`);
@@ -181,13 +189,13 @@ export class ExternalService {
   }
 
   private isAboutService(error: Error): boolean {
-    if (this.stopping.signal.aborted) return false;
+    if (this.stopping) return false;
     return !(error instanceof ExternalServiceError && NOT_THE_SERVICE.has(error.failure));
   }
 
   /** A service that asks for more patience than this call has is left to the message's own retry. */
   private mayPass(error: Error): boolean {
-    if (error instanceof TaskCancelledError) return !this.stopping.signal.aborted;
+    if (error instanceof TaskCancelledError) return !this.stopping;
     if (!(error instanceof ExternalServiceError)) return false;
     return PASSING.has(error.failure) && (error.options.retryAfter ?? 0) < this.options.timeout;
   }

@@ -74,8 +74,9 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   private readonly inFlight = new Map<Promise<void>, LaneName>();
   /** Fires when shutdown begins: messages that are held go to a retry queue now. */
   private readonly draining = new AbortController();
-  /** Fires at the deadline: what still runs is handed back. */
-  private readonly deadline = new AbortController();
+  /** What to do at the deadline: whoever still runs is handed back. An abort signal would search its list for each of a thousand. */
+  private readonly atDeadline = new Set<() => void>();
+  private pastDeadline = false;
 
   constructor(
     @Inject(ENVIRONMENT) private readonly environment: Environment,
@@ -152,8 +153,8 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   }
 
   onModuleInit(): void {
-    // Every message in flight listens to these.
-    setMaxListeners(0, this.draining.signal, this.deadline.signal);
+    // Every message that is held listens to it.
+    setMaxListeners(0, this.draining.signal);
   }
 
   onModuleDestroy(): void {
@@ -169,7 +170,8 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
       delay(this.environment.SHUTDOWN_TIMEOUT, undefined, { signal: timer.signal }).catch(() => undefined),
     ]);
     timer.abort();
-    this.deadline.abort();
+    this.pastDeadline = true;
+    for (const giveUp of [...this.atDeadline]) giveUp();
     await Promise.all(this.inFlight.keys());
   }
 
@@ -252,12 +254,11 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
   }
 
   private untilDeadline<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.deadline;
-    if (signal.aborted) return Promise.reject(new HandedBack());
+    if (this.pastDeadline) return Promise.reject(new HandedBack());
     return new Promise<T>((resolve, reject) => {
       const giveUp = () => reject(new HandedBack());
-      signal.addEventListener('abort', giveUp, { once: true });
-      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+      this.atDeadline.add(giveUp);
+      work.then(resolve, reject).finally(() => this.atDeadline.delete(giveUp));
     });
   }
 }
