@@ -40,18 +40,19 @@ const START_TIMEOUT_MS = 120_000;
  * @param {RabbitmqPorts} options.ports
  * @param {string} [options.nodeName]
  * @param {string[]} [options.settings] further lines of rabbitmq.conf
+ * @param {string[]} [options.plugins]
  * @param {string} [options.logs] folder of the logs
  * @param {AbortSignal} options.signal
  * @param {(instance: RabbitmqInstance) => void} options.onStarted called whenever there is more to remember, so that even a failed start can be stopped
  */
 export async function startRabbitmq(options) {
-  const { binaries, parent, ports, settings = [], logs = logsDir, signal, onStarted } = options;
+  const { binaries, parent, ports, settings = [], plugins = [], logs = logsDir, signal, onStarted } = options;
   const folder = join(parent, 'rabbitmq');
   const pidFile = join(folder, 'rabbitmq.pid');
   /** What the scripts say before, or without, a log of the broker's own; `rabbitmq.log` stands beside it. */
   const startupLog = join(logs, 'rabbitmq-startup.log');
   const env = rabbitmqEnvironment(options);
-  writeConfiguration(folder, ports.amqp, settings);
+  writeConfiguration(folder, ports.amqp, settings, plugins);
   rmSync(pidFile, { force: true });
   // Data of a first start that was killed halfway look like data; whether they are whole, nobody can tell.
   if (!existsSync(firstStartMark(folder))) rmSync(join(folder, 'data'), { recursive: true, force: true });
@@ -144,8 +145,8 @@ function pidIn(/** @type {string} */ path) {
   }
 }
 
-/** @param {string} folder @param {number} port @param {string[]} settings */
-function writeConfiguration(folder, port, settings) {
+/** @param {string} folder @param {number} port @param {string[]} settings @param {string[]} plugins */
+function writeConfiguration(folder, port, settings, plugins) {
   const { user, password } = credentials();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const cookie = join(folder, '.erlang.cookie');
@@ -153,7 +154,7 @@ function writeConfiguration(folder, port, settings) {
   chmodSync(cookie, 0o400);
   const files = {
     'rabbitmq-env.conf': '',
-    enabled_plugins: '[].\n',
+    enabled_plugins: `[${plugins.join(',')}].\n`,
     'rabbitmq.conf': [
       `listeners.tcp.1 = 127.0.0.1:${port}`,
       `default_user = ${user}`,

@@ -3,6 +3,7 @@ import { ENVIRONMENT, type Environment } from '../config/environment';
 import { GroupedWork } from '../database/grouped-work';
 import { QueryRunners } from '../database/query-runners';
 import type { ScoreBreakdown } from '../scoring/score';
+import { Metrics } from '../observability/metrics';
 import { ConversationEventsRepository, type LoadedEvent, type ScoredEvent } from './conversation-events.repository';
 
 /**
@@ -20,14 +21,15 @@ export class CommitGroups {
     @Inject(ENVIRONMENT) environment: Environment,
     private readonly queryRunners: QueryRunners,
     private readonly repository: ConversationEventsRepository,
+    metrics: Metrics,
   ) {
     const { COMMIT_GROUP_SIZE: size } = environment;
     this.grouped = size > 1;
     this.loads = new GroupedWork((ids) => queryRunners.use((runner) => repository.loadGroup(runner, ids)), size);
-    this.applies = new GroupedWork(
-      (scored) => queryRunners.use((runner) => repository.applyScores(runner, scored)),
-      size,
-    );
+    this.applies = new GroupedWork((scored) => {
+      metrics.of.commitGroupSize.observe(scored.length);
+      return queryRunners.use((runner) => repository.applyScores(runner, scored));
+    }, size);
   }
 
   /** The event, or undefined where there is none. Takes no lock, since the claim decides. */

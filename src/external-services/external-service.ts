@@ -33,6 +33,8 @@ export interface ExternalServiceOptions {
   readonly breakerPause: number;
   /** A longer answer is not read to its end. */
   readonly answerLimit: number;
+  /** Called after each try with its outcome (`ok`, or what failed) and seconds. */
+  readonly onTry?: (outcome: 'ok' | Failure, seconds: number) => void;
 }
 
 export interface Call<T> {
@@ -139,27 +141,37 @@ export class ExternalService {
     await this.pool.destroy();
   }
 
-  private async tryOnce<T>({ method, path, body, read, absent }: Call<T>, signal: AbortSignal): Promise<T> {
+  private async tryOnce<T>(call: Call<T>, signal: AbortSignal): Promise<T> {
+    const startedAt = performance.now();
+    const tell = (outcome: 'ok' | Failure) => this.options.onTry?.(outcome, (performance.now() - startedAt) / 1000);
     try {
-      const answer = await this.pool.request({
-        method,
-        path: this.basePath + path,
-        headers: {
-          accept: 'application/json',
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...this.options.headers,
-        },
-        body: body === undefined ? undefined : JSON.stringify(body),
-        signal,
-      });
-      const content = Buffer.from(await answer.body.arrayBuffer());
-      if (answer.statusCode >= 200 && answer.statusCode < 300) return read(content);
-      if (answer.statusCode === 404 && absent) return absent();
-      throw this.statusError(answer);
+      const result = await this.ask(call, signal);
+      tell('ok');
+      return result;
     } catch (error) {
+      const told = this.toError(error);
+      tell(signal.aborted ? (this.stopping ? 'ABORTED' : 'TIMEOUT') : told.failure);
       // Told apart in here, so that the retries and the breaker see what it was.
-      throw signal.aborted ? error : this.toError(error);
+      throw signal.aborted ? error : told;
     }
+  }
+
+  private async ask<T>({ method, path, body, read, absent }: Call<T>, signal: AbortSignal): Promise<T> {
+    const answer = await this.pool.request({
+      method,
+      path: this.basePath + path,
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...this.options.headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+    });
+    const content = Buffer.from(await answer.body.arrayBuffer());
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return read(content);
+    if (answer.statusCode === 404 && absent) return absent();
+    throw this.statusError(answer);
   }
 
   private statusError({ statusCode, headers }: Dispatcher.ResponseData): ExternalServiceError {

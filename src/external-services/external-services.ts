@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleDestroy } from '@nestjs/common';
 import { ENVIRONMENT, type Environment } from '../config/environment';
+import { Metrics } from '../observability/metrics';
 import { ExternalService, type ExternalServiceOptions } from './external-service';
 import type { ServiceName } from './external-service-error';
 
@@ -9,6 +10,9 @@ const ANALYSIS_ANSWER_LIMIT = 1024 ** 2;
 /** Calls end after this share of the time for draining, so that their messages can still be moved to a retry queue. */
 const DRAIN_SHARE = 0.8;
 
+/** As `friendship_breaker_state` tells them. */
+const BREAKER_STATES = { closed: 0, 'to be tried': 1, open: 2 } as const;
+
 /** The services that are configured. None is called, and nothing is opened, before it is needed. */
 @Injectable()
 export class ExternalServices implements OnModuleDestroy, OnApplicationShutdown {
@@ -17,7 +21,10 @@ export class ExternalServices implements OnModuleDestroy, OnApplicationShutdown 
   readonly conversations: ExternalService | undefined;
   private readonly logger = new Logger('ExternalServices');
 
-  constructor(@Inject(ENVIRONMENT) private readonly environment: Environment) {
+  constructor(
+    @Inject(ENVIRONMENT) private readonly environment: Environment,
+    private readonly metrics: Metrics,
+  ) {
     const key = environment.ANALYSIS_LLM_API_KEY;
     this.llm = this.create('ANALYSIS_LLM', {
       answerLimit: ANALYSIS_ANSWER_LIMIT,
@@ -45,6 +52,7 @@ export class ExternalServices implements OnModuleDestroy, OnApplicationShutdown 
     options: Pick<ExternalServiceOptions, 'answerLimit' | 'headers'>,
   ): ExternalService | undefined {
     const { environment } = this;
+    const { externalCallDuration, breakerState } = this.metrics.of;
     const url = environment[`${name}_URL`];
     if (url === undefined) return undefined;
     const service = new ExternalService({
@@ -55,8 +63,11 @@ export class ExternalServices implements OnModuleDestroy, OnApplicationShutdown 
       concurrency: environment[`${name}_CONCURRENCY`],
       breakerPause: environment.CIRCUIT_BREAKER_PAUSE,
       ...options,
+      onTry: (outcome, seconds) => externalCallDuration.observe({ service: name, outcome }, seconds),
     });
+    breakerState.set({ service: name }, BREAKER_STATES.closed);
     service.recovery.onChange((state) => {
+      breakerState.set({ service: name }, BREAKER_STATES[state]);
       if (state === 'open') this.logger.warn({ msg: 'the circuit breaker is open', service: name });
       if (state === 'closed') this.logger.log({ msg: 'the circuit breaker has closed', service: name });
     });

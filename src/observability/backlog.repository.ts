@@ -13,13 +13,14 @@ export interface Backlog {
 
 /**
  * What is not settled was accepted after the sweeper's position, or has a mark: so two indexes have it, and the first of them is read
- * over the sweeper's grace time, half a minute of conversations, at most.
+ * over the sweeper's grace time, half a minute of conversations, at most. `$1`: whether there is a second lane, with a position of its own.
  */
 const BACKLOG: Statement = {
   name: 'backlog',
   text: `SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
                   (SELECT accepted_at FROM conversation_events
-                    WHERE accepted_at > (SELECT reached FROM positions WHERE name = 'swept') AND status = 'PENDING'
+                    WHERE accepted_at > (SELECT min(reached) FROM positions
+                                          WHERE name = 'swept' OR $1 AND name = 'swept analysis') AND status = 'PENDING'
                     ORDER BY accepted_at, conversation_id LIMIT 1),
                   (SELECT min(accepted_at) FROM (SELECT accepted_at FROM conversation_events
                     WHERE publish_due_at IS NOT NULL AND status = 'PENDING'
@@ -34,9 +35,10 @@ const BACKLOG: Statement = {
 export class BacklogRepository {
   constructor(private readonly queryRunners: QueryRunners) {}
 
-  async read(): Promise<Backlog> {
+  /** @param lanes how many there are */
+  async read(lanes: number): Promise<Backlog> {
     const { rows } = await this.queryRunners.use((runner) =>
-      execute<Backlog & Record<string, unknown>>(runner, BACKLOG, []),
+      execute<Backlog & Record<string, unknown>>(runner, BACKLOG, [lanes > 1]),
     );
     return rows[0];
   }

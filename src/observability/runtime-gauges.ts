@@ -7,6 +7,7 @@ import { VERSION } from '../config/version';
 import { DatabaseMonitor } from '../database/database-monitor';
 import { BrokerMonitor } from '../messaging/broker-monitor';
 import { Consumers } from '../messaging/consumers';
+import { DEAD_LETTER_REASONS } from '../messaging/outcome';
 import { laneConcurrency } from '../messaging/rabbitmq-options';
 import { TOPOLOGY } from '../messaging/tokens';
 import { lanesOf, type Topology } from '../messaging/topology';
@@ -51,6 +52,8 @@ export class RuntimeGauges implements OnModuleInit {
     of.databasePoolSize.set(pool);
     this.forgetBacklog();
     if (role === 'api') return;
+    // A counter that begins with its first event has no increase that an alert could see.
+    for (const reason of DEAD_LETTER_REASONS) of.deadLetters.inc({ reason }, 0);
     for (const { name, queue } of lanesOf(this.topology)) {
       of.messageConcurrency.set({ messaging_destination_name: queue.name }, laneConcurrency(this.environment, name).C);
     }
@@ -78,7 +81,7 @@ export class RuntimeGauges implements OnModuleInit {
   private async readBacklog(): Promise<void> {
     if (performance.now() - this.backlogReadAt < BACKLOG_AGE) return;
     const { oldestUnsettled, auditDifferences, auditTimestamp } = this.metrics.of;
-    const backlog = await this.backlog.read().catch(() => undefined);
+    const backlog = await this.backlog.read(lanesOf(this.topology).length).catch(() => undefined);
     this.forgetBacklog();
     if (!backlog) return;
     this.backlogReadAt = performance.now();

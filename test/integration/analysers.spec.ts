@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { HttpService, completion, facts, hang, json } from '../support/http-service';
 import { readEnvironment } from '../../src/config/environment';
 import { ExternalServices } from '../../src/external-services/external-services';
+import { Metrics } from '../../src/observability/metrics';
 import type { Analysis, AnalysedConversation, Components } from '../../src/scoring/analyser';
 import { AnalysisService } from '../../src/scoring/analysis.service';
 import { SYSTEM_PROMPT } from '../../src/scoring/llm-prompt';
@@ -60,7 +61,7 @@ describe('the analysis', () => {
       MEMORY_API_URL: memory.url,
       ...settings,
     });
-    const services = new ExternalServices(environment);
+    const services = new ExternalServices(environment, new Metrics());
     open.push(services);
     return new AnalysisService(environment, services);
   }

@@ -214,6 +214,7 @@ describe('conversations that need an external service', () => {
       return reason as string | undefined;
     });
     expect(paused).toBe('the circuit breaker of MEMORY_API is open');
+    expect((await worker.get('/metrics')).text).toMatch(/^friendship_breaker_state\{service="MEMORY_API"\} [12]$/m);
     // The other lane goes on.
     expect(await settled(await post({ metadata: ALL_SAID }))).toMatchObject({ status: 'PROCESSED' });
     const later = await Promise.all(Array.from({ length: 30 }, () => post()));
@@ -228,6 +229,15 @@ describe('conversations that need an external service', () => {
       await worker.logged('the closed breaker', ({ msg }) => msg === 'the circuit breaker has closed'),
     ).toBeTruthy();
     expect((await worker.ready()).url).toBe(worker.url);
+    const { text } = await worker.get('/metrics');
+    expect(text).toContain('friendship_breaker_state{service="MEMORY_API"} 0\n');
+    const tries = (service: string, outcome: string) =>
+      Number(
+        new RegExp(`duration_seconds_count\\{service="${service}",outcome="${outcome}"\\} (\\d+)`).exec(text)?.[1],
+      );
+    expect(tries('MEMORY_API', 'ok')).toBe(60);
+    expect(tries('MEMORY_API', 'ok') + tries('MEMORY_API', 'SERVER_ERROR')).toBe(memory.requests.length);
+    expect(tries('ANALYSIS_LLM', 'ok')).toBe(60);
     expect(llm.requests.length).toBe(60);
   });
 
