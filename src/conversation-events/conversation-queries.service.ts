@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { CodedError, type FieldProblem } from '../errors/coded-error';
 import { describeValue } from '../errors/describe';
+import { OPENING_BALANCE } from '../friendship-status/opening-balance.sql';
 import { scoreComponents, scoreConversation, type ScoreBreakdown } from '../scoring/score';
 import { EVENT_STATUSES, type ConversationEventEntity, type EventStatus } from './conversation-event.entity';
 import { IDENTIFIER } from './conversation-end.schema';
@@ -71,6 +72,8 @@ export class ConversationQueriesService {
    */
   async dryRun(conversationId: string): Promise<ScoreBreakdown> {
     const row = await this.findOrThrow(conversationId, true);
+    // What a former system had counted was not scored here.
+    if (row.rule_version === OPENING_BALANCE && row.score_breakdown) return row.score_breakdown;
     const input = {
       userInitiatedQuestions: row.user_initiated_questions,
       sessionEmotion: row.session_emotion,

@@ -5,6 +5,7 @@ import { discardDeadLetters, replayDeadLetters } from './dead-letters-settle.com
 import { listDeadLetters, showDeadLetter } from './dead-letters-view.commands';
 import { eraseUserCommand } from './erase-user.command';
 import { planCommand } from './plan.command';
+import { importCommand } from './import.command';
 import { rebuildCommand } from './rebuild.command';
 import { importTopics } from './topics.command';
 import { tuneCommand } from './tune.command';
@@ -18,6 +19,7 @@ export const COMMANDS: Readonly<Record<string, Command | StandaloneCommand>> = {
   audit: auditCommand,
   rebuild: rebuildCommand,
   'erase-user': eraseUserCommand,
+  import: importCommand,
   plan: planCommand,
   tune: tuneCommand,
 };

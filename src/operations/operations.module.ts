@@ -8,6 +8,7 @@ import { AuditRepository } from './audit.repository';
 import { Tombstones } from '../conversation-events/tombstones';
 import { DeadLetterInboxRepository } from './dead-letter-inbox.repository';
 import { ErasureRepository } from './erasure.repository';
+import { OpeningBalancesRepository } from './opening-balances.repository';
 import { RebuildRepository } from './rebuild.repository';
 import { TopicAgentsRepository } from './topic-agents.repository';
 import { UserRangesRepository } from './user-ranges.repository';
@@ -24,6 +25,7 @@ export class OperationsModule {
         DeadLetterInboxRepository,
         DeadLettersRepository,
         ErasureRepository,
+        OpeningBalancesRepository,
         RebuildRepository,
         SuspectsRepository,
         Tombstones,

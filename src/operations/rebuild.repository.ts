@@ -63,7 +63,7 @@ const RESTORE: Statement = {
            SELECT user_id, result FROM written UNION ALL SELECT user_id, 'removed' FROM removed WHERE NOT inserted
          )
          SELECT (SELECT count(*) FROM before WHERE NOT inserted OR user_id IN (SELECT user_id FROM expected))::int AS users,
-                (SELECT count(*) FROM counted)::int AS events,
+                (SELECT coalesce(sum(events), 0) FROM counted)::int AS events,
                 coalesce((SELECT jsonb_agg(rebuilt ORDER BY user_id) FROM rebuilt), '[]') AS rebuilt`,
 };
 

@@ -1,3 +1,4 @@
+import { readCsvLine } from './csv';
 import type { TopicAgent } from './topic-agents.repository';
 
 /** A file that is not as expected: every problem with its line. */
@@ -71,28 +72,7 @@ function csvRecords(text: string): TopicRecord[] {
   }
   return lines.flatMap((line, index) => {
     if (index === 0 || line.trim() === '') return [];
-    const fields = csvFields(line);
-    const problem = problemOf(fields);
-    return [{ place: `line ${index + 1}`, problem, agent_tag: unquote(fields[0]), topic_id: unquote(fields[1] ?? '') }];
+    const { problem, fields } = readCsvLine(line, 2);
+    return [{ place: `line ${index + 1}`, problem, agent_tag: fields[0], topic_id: fields[1] }];
   });
-}
-
-/** One line of CSV as of RFC 4180, without line breaks inside quotes: no tag has one. */
-function csvFields(line: string): string[] {
-  const fields = line.match(/("([^"]|"")*"|[^,]*)(,|$)/g) ?? [];
-  // The pattern matches the empty end once more, unless the line ends with a comma.
-  const kept = fields.slice(0, fields.findIndex((field) => !field.endsWith(',')) + 1);
-  return kept.map((field) => field.replace(/,$/, '').trim());
-}
-
-function problemOf(fields: readonly string[]): string | undefined {
-  const unclosed = fields.find((field) => field.startsWith('"') && !/^"([^"]|"")*"$/.test(field));
-  if (unclosed !== undefined) {
-    return `expected a field in quotes to end with one, and quotes inside it doubled, got ${JSON.stringify(unclosed.slice(0, 60))}`;
-  }
-  return fields.length === 2 ? undefined : `expected 2 fields, got ${fields.length}`;
-}
-
-function unquote(field: string): string {
-  return field.replace(/^"(.*)"$/, '$1').replaceAll('""', '"');
 }
