@@ -56,6 +56,11 @@ const CHECKS = [
     fix: ['node', 'scripts/generate-docs.mjs'],
   },
   {
+    name: 'licences',
+    finds: 'packages whose licence nobody has agreed to',
+    commands: () => [['node', 'scripts/licences.mjs']],
+  },
+  {
     name: 'shell',
     finds: 'shell scripts that do not parse',
     commands: () => shellScripts().map(({ shell, file }) => [shell, '-n', file]),

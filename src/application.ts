@@ -14,6 +14,7 @@ import { describeError, errorCode } from './errors/describe';
 import { serveApiDocs } from './http/api-docs';
 import { ApiKeys } from './http/api-keys';
 import { refuseBeforeBody } from './http/refuse-before-body';
+import { protect } from './http/protection';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
 import { measureRequests } from './http/request-metrics';
@@ -64,7 +65,9 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
     bodyParser: false,
   });
   measureRequests(adapter.getInstance(), app.get(Metrics));
-  refuseBeforeBody(adapter.getInstance(), new ApiKeys(environment.API_KEYS));
+  const keys = new ApiKeys(environment.API_KEYS);
+  await protect(adapter.getInstance(), environment, keys);
+  refuseBeforeBody(adapter.getInstance(), keys);
   acceptJsonOnly(adapter.getInstance());
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {

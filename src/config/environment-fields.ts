@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Parsers for environment values. Each one says what it expects, so that an error and the docs use the same words. */
 
 /** What a parser makes of a raw value; `expected` completes the sentence "expected …". */
@@ -127,5 +129,14 @@ export const timeZone: Parser<string> = {
     if (!/^[A-Za-z]/.test(raw)) reject();
     new Intl.DateTimeFormat('en', { timeZone: raw });
     return raw;
+  },
+};
+
+/** The path of a PEM file with one certificate or more; the value is its content. */
+export const certificates: Parser<string> = {
+  expected: 'the path of a PEM file with certificates',
+  parse(raw) {
+    const pem = readFileSync(raw, 'utf8');
+    return pem.includes('-----BEGIN CERTIFICATE-----') ? pem : reject();
   },
 };

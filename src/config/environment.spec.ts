@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { EnvironmentError, FIELDS, readEnvironment, type Field } from './environment';
 
 const REQUIRED = { DATABASE_URL: 'postgres://app:secret-1@db/friendship', RABBITMQ_URL: 'amqp://app:secret-2@mq' };
@@ -373,6 +376,77 @@ describe('rules between fields', () => {
       'SHUTDOWN_TIMEOUT',
       'LONGEST_HOLD',
       'DATABASE_CONNECTION_BUDGET',
+    ]);
+  });
+});
+
+describe('a secret in a file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'friendship-secrets-'));
+  const file = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('counts like the variable, without the line break at its end', () => {
+    const url = 'postgres://app:from-a-file@db/friendship';
+    const DATABASE_URL_FILE = file('url', ` ${url}\n`);
+    expect(read({ DATABASE_URL: undefined, DATABASE_URL_FILE })).toMatchObject({ DATABASE_URL: url });
+    expect(read({ API_KEYS_FILE: file('keys', `${KEY},\n${KEY}2\n`) }).API_KEYS).toEqual([KEY, `${KEY}2`]);
+  });
+
+  it('beside the variable is refused: nobody could tell which counts', () => {
+    expect(problems({ DATABASE_URL_FILE: file('both', 'postgres://db/x') })).toEqual([
+      'DATABASE_URL: expected either DATABASE_URL or DATABASE_URL_FILE, got both',
+    ]);
+  });
+
+  it('that cannot be read, or is empty, is told with its path; a wrong one only with its length', () => {
+    const missing = join(folder, 'missing');
+    expect(problems({ API_KEYS_FILE: missing })).toEqual([
+      `API_KEYS_FILE: expected a file that can be read, got ${JSON.stringify(missing)} (ENOENT)`,
+    ]);
+    const empty = file('empty', '\n');
+    expect(problems({ API_KEYS_FILE: empty })).toEqual([
+      `API_KEYS_FILE: expected a file with a value, got the empty file ${empty}`,
+    ]);
+    const [problem] = problems({ API_KEYS_FILE: file('short', 'hunter2') });
+    expect(problem).toBe(
+      'API_KEYS: expected keys of 16..256 visible characters, separated by commas, got a value of 7 characters',
+    );
+  });
+
+  it('is not read for what is no secret', () => {
+    expect(read({ PORT_FILE: file('port', '4000') }).PORT).toBe(3000);
+  });
+});
+
+describe('encryption', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'friendship-ca-'));
+  const ca = join(folder, 'ca.pem');
+  const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+  beforeAll(() => writeFileSync(ca, pem));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('takes authorities from a file', () => {
+    expect(read({ DATABASE_CA_FILE: ca, RABBITMQ_CA_FILE: ca, RABBITMQ_URL: 'amqps://mq' })).toMatchObject({
+      DATABASE_CA_FILE: pem,
+      RABBITMQ_CA_FILE: pem,
+    });
+    expect(problems({ DATABASE_CA_FILE: folder })).toEqual([
+      `DATABASE_CA_FILE: expected the path of a PEM file with certificates, got ${JSON.stringify(folder)}`,
+    ]);
+  });
+
+  it('is never one that only looks like it', () => {
+    expect(problems({ RABBITMQ_CA_FILE: ca })).toEqual([
+      'RABBITMQ_URL: expected amqps:// with RABBITMQ_CA_FILE, got amqp://, which is not encrypted',
+    ]);
+    expect(problems({ DATABASE_URL: 'postgres://db/x?sslmode=no-verify' })).toEqual([
+      'DATABASE_URL: expected sslmode=verify-full, got no-verify, which accepts any certificate',
+    ]);
+    expect(problems({ DATABASE_URL: 'postgres://db/x?sslmode=disable', DATABASE_CA_FILE: ca })).toEqual([
+      'DATABASE_URL: expected no sslmode with DATABASE_CA_FILE, which says the same, got both',
     ]);
   });
 });

@@ -1,6 +1,8 @@
 /** The only reader of `process.env`. Everything else receives the frozen, typed {@link Environment}. */
+import { readFileSync } from 'node:fs';
 import {
   bytes,
+  certificates,
   duration,
   durations,
   integer,
@@ -24,7 +26,7 @@ export interface Field {
   /** Overrides `default` when `NODE_ENV` is production. */
   readonly productionDefault?: string;
   readonly required?: boolean;
-  /** Its value is never shown, in an error or anywhere else. */
+  /** Its value is never shown, in an error or anywhere else. It may come from a file: `NAME_FILE`. */
   readonly secret?: boolean;
 }
 
@@ -95,6 +97,12 @@ export const FIELDS = {
     default: '',
     secret: true,
   },
+  HTTP_RATE_LIMIT: {
+    group: 'HTTP',
+    description:
+      'Requests that one API key (where no key is asked for: one address) may make in a minute, at each api process. More are answered 429. Unset: there is no limit. Health and metrics have none.',
+    parser: integer(1, 10_000_000),
+  },
   HTTP_BODY_LIMIT: {
     group: 'HTTP',
     description: 'The largest request body. The same limit holds for the body of a message.',
@@ -114,6 +122,12 @@ export const FIELDS = {
     parser: url('postgres', 'postgresql'),
     required: true,
     secret: true,
+  },
+  DATABASE_CA_FILE: {
+    group: 'PostgreSQL',
+    description:
+      "PEM file of the authorities that PostgreSQL's certificate must come from. With it, there is no connection without TLS. (For an authority that Node knows, `?sslmode=verify-full` in DATABASE_URL does.)",
+    parser: certificates,
   },
   DATABASE_POOL_SIZE: {
     group: 'PostgreSQL',
@@ -146,6 +160,12 @@ export const FIELDS = {
     parser: url('amqp', 'amqps'),
     required: true,
     secret: true,
+  },
+  RABBITMQ_CA_FILE: {
+    group: 'RabbitMQ',
+    description:
+      "PEM file of the authorities that RabbitMQ's certificate must come from, where Node does not know them. Needs amqps:// in RABBITMQ_URL.",
+    parser: certificates,
   },
   RABBITMQ_EXCHANGE: {
     group: 'RabbitMQ',
@@ -444,7 +464,10 @@ export function readEnvironment(
   const production = given.NODE_ENV?.trim() === 'production';
   const values: Partial<Record<Name, unknown>> = {};
   for (const [name, definition] of Object.entries(FIELDS) as [Name, Field][]) {
-    const raw = given[name]?.trim() || (production ? definition.productionDefault : undefined) || definition.default;
+    const raw =
+      givenValue(name, definition, given, problems) ||
+      (production ? definition.productionDefault : undefined) ||
+      definition.default;
     if (raw === undefined) {
       if (definition.required) problems.push(`${name}: expected ${definition.parser.expected}, got nothing`);
       continue;
@@ -459,6 +482,23 @@ export function readEnvironment(
   problems.push(...crossFieldProblems(values as Partial<Environment>));
   if (problems.length > 0) throw new EnvironmentError(problems);
   return Object.freeze(values as Environment);
+}
+
+/** The variable's own value, or for a secret that of the file which `NAME_FILE` names. */
+function givenValue(name: Name, { secret }: Field, given: NodeJS.ProcessEnv, problems: string[]): string | undefined {
+  const value = given[name]?.trim();
+  const file = secret ? given[`${name}_FILE`]?.trim() : undefined;
+  if (!file) return value;
+  if (value) problems.push(`${name}: expected either ${name} or ${name}_FILE, got both`);
+  try {
+    const content = readFileSync(file, 'utf8').trim();
+    if (content === '') problems.push(`${name}_FILE: expected a file with a value, got the empty file ${file}`);
+    return content;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    problems.push(`${name}_FILE: expected a file that can be read, got ${JSON.stringify(file)} (${code})`);
+    return value;
+  }
 }
 
 /** @param values what could be parsed; a rule about a setting that could not is passed over */
@@ -483,12 +523,29 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
   if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS?.length === 0) {
     problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');
   }
+  problems.push(...encryptionProblems(values));
   const queues = ['RABBITMQ_QUEUE', 'RABBITMQ_ANALYSIS_QUEUE', 'RABBITMQ_RPC_QUEUE'] as const;
   queues.forEach((name, index) => {
     const queue = values[name];
     const taken = queues.slice(0, index).find((other) => queue !== undefined && values[other] === queue);
     if (taken) problems.push(`${name}: expected another queue than ${taken}, got ${queue} for both`);
   });
+  return problems;
+}
+
+/** Where encryption is asked for, nothing may undo it. */
+function encryptionProblems(values: Partial<Environment>): string[] {
+  const problems: string[] = [];
+  if (values.RABBITMQ_CA_FILE !== undefined && values.RABBITMQ_URL?.startsWith('amqp:')) {
+    problems.push('RABBITMQ_URL: expected amqps:// with RABBITMQ_CA_FILE, got amqp://, which is not encrypted');
+  }
+  const sslmode = values.DATABASE_URL === undefined ? null : new URL(values.DATABASE_URL).searchParams.get('sslmode');
+  if (sslmode === 'no-verify') {
+    problems.push('DATABASE_URL: expected sslmode=verify-full, got no-verify, which accepts any certificate');
+  }
+  if (values.DATABASE_CA_FILE !== undefined && sslmode !== null) {
+    problems.push('DATABASE_URL: expected no sslmode with DATABASE_CA_FILE, which says the same, got both');
+  }
   return problems;
 }
 

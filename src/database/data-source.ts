@@ -12,6 +12,7 @@ export function clientOptions(environment: Environment): ClientConfig {
     statement_timeout: environment.DATABASE_STATEMENT_TIMEOUT,
     query_timeout: environment.DATABASE_STATEMENT_TIMEOUT + 1_000,
     keepAlive: true,
+    ...(environment.DATABASE_CA_FILE === undefined ? {} : { ssl: { ca: environment.DATABASE_CA_FILE } }),
   };
 }
 

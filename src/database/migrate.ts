@@ -3,12 +3,16 @@ import { Client } from 'pg';
 import { EnvironmentError, readEnvironment, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
 import { clientOptions, createDataSource } from './data-source';
+import { applyGrants, type Roles } from './grants';
 
 /** Any number will do, as long as every version of this service uses the same. */
 const MIGRATION_LOCK = 5_720_641;
 
-/** @returns the names of the migrations that were run */
-export async function migrate(environment: Environment): Promise<string[]> {
+/**
+ * Runs what is missing, then says anew what each role may do.
+ * @returns the names of the migrations that were run
+ */
+export async function migrate(environment: Environment, roles?: Roles): Promise<string[]> {
   // A transaction-level lock on a connection of its own: session-level locks break behind PgBouncer.
   const lock = new Client({ ...clientOptions(environment), statement_timeout: 0, query_timeout: 0 });
   await lock.connect();
@@ -19,6 +23,8 @@ export async function migrate(environment: Environment): Promise<string[]> {
     await dataSource.initialize();
     try {
       const done = await dataSource.runMigrations();
+      await applyGrants(lock, roles);
+      await lock.query('COMMIT');
       return done.map(({ name }) => name);
     } finally {
       await dataSource.destroy();

@@ -11,6 +11,7 @@ export const ERROR_CATALOGUE = {
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body must be JSON' },
   VALIDATION_FAILED: { status: 422, title: 'The request is not valid' },
+  TOO_MANY_REQUESTS: { status: 429, title: 'Too many requests' },
   INTERNAL_ERROR: { status: 500, title: 'Something unexpected happened' },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is away; try again' },
 } as const;

@@ -11,14 +11,18 @@ export class ApiKeys {
 
   /** True when no key is asked for, or when one of them is presented. */
   accept(headers: IncomingHttpHeaders): boolean {
-    if (this.digests.length === 0) return true;
-    const key = presentedKey(headers);
-    return key !== undefined && this.isKnown(digest(key));
+    return this.digests.length === 0 || this.numberOf(headers) !== undefined;
   }
 
-  /** Looks at every key, whichever matches. */
-  private isKnown(presented: Buffer): boolean {
-    return this.digests.reduce((known, each) => timingSafeEqual(each, presented) || known, false);
+  /** Looks at every key, whichever matches. @returns which of the keys is presented, from 0; undefined if none is */
+  numberOf(headers: IncomingHttpHeaders): number | undefined {
+    const key = presentedKey(headers);
+    if (key === undefined) return undefined;
+    const presented = digest(key);
+    return this.digests.reduce<number | undefined>(
+      (known, each, number) => (timingSafeEqual(each, presented) ? number : known),
+      undefined,
+    );
   }
 }
 

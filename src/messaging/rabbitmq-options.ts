@@ -77,6 +77,11 @@ export function consumerChannels(
   ]);
 }
 
+/** For amqps; Node checks the certificate and its name. */
+export function tlsOptions({ RABBITMQ_CA_FILE: ca }: Environment): { ca?: string } {
+  return ca === undefined ? {} : { ca };
+}
+
 export function rabbitmqOptions(environment: Environment, topology: Topology, report: TopologyReport): RabbitMQConfig {
   const consumes = environment.APP_ROLE !== 'api';
   const lanes = lanesOf(topology).map(({ name, queue }) => ({
@@ -96,6 +101,7 @@ export function rabbitmqOptions(environment: Environment, topology: Topology, re
       connectionOptions: {
         timeout: 5_000,
         clientProperties: { connection_name: `friendship-service ${environment.APP_ROLE}` },
+        ...tlsOptions(environment),
       },
     },
     channels: consumes

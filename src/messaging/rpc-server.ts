@@ -5,6 +5,7 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import type { Environment } from '../config/environment';
 import { describeError, errorCode } from '../errors/describe';
 import { watchConnection } from './connection-watchdog';
+import { tlsOptions } from './rabbitmq-options';
 
 /** RPC requests answered at once by one api process. */
 const RPC_PREFETCH = 50;
@@ -25,7 +26,11 @@ export class RpcServer extends ServerRMQ {
       queueOptions: { durable: true },
       noAck: false,
       prefetchCount: RPC_PREFETCH,
-      socketOptions: { heartbeatIntervalInSeconds: 5, reconnectTimeInSeconds: 1 },
+      socketOptions: {
+        heartbeatIntervalInSeconds: 5,
+        reconnectTimeInSeconds: 1,
+        connectionOptions: tlsOptions(environment),
+      },
     });
     // Nest leaves the acknowledgement to somebody; without it, no request is delivered any more once the prefetch is used up.
     this.setOnProcessingStartHook((_transport, context, done) => {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { FIELDS } from '../../src/config/environment';
+import { FIELDS, type Field } from '../../src/config/environment';
 import { FAILURES } from '../../src/external-services/external-service-error';
 import { ERROR_CATALOGUE } from '../../src/errors/coded-error';
 import { HEADERS } from '../../src/messaging/incoming-message';
@@ -161,6 +161,8 @@ describe('the documentation', () => {
       paths.flatMap((path) => [...read(path).matchAll(pattern)].map(([, name]) => name));
     const settings = new Set<string>([
       ...Object.keys(FIELDS),
+      ...Object.entries<Field>(FIELDS).flatMap(([name, { secret }]) => (secret ? [`${name}_FILE`] : [])),
+      ...environment(filesBelow('deploy', /\.yaml$/), /\bkey: ([A-Z][A-Z0-9_]+)/g),
       ...environment(['docker-compose.yml'], /\$\{([A-Z][A-Z0-9_]+)/g),
       ...environment(filesBelow('scripts', /\.mjs$/), /process\.env\.([A-Z][A-Z0-9_]+)/g),
     ]);
