@@ -45,7 +45,7 @@ export class ConversationsController {
     example: { success: true, message: 'Conversation accepted and queued.', data: EVENT_EXAMPLE },
   })
   @problemResponse('MALFORMED_JSON', 'UNAUTHORIZED', 'CONVERSATION_CONFLICT', 'CONVERSATION_ERASED', 'BODY_TOO_LARGE')
-  @problemResponse('UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
+  @problemResponse('UNSUPPORTED_MEDIA_TYPE', 'VALIDATION_FAILED', 'TOO_MANY_REQUESTS', 'DATABASE_UNAVAILABLE')
   async end(@Body() body: unknown): Promise<AcceptedAnswer> {
     const { event, duplicate, queued } = await this.intake.accept(body);
     return { success: true, message: acceptedMessage(duplicate, queued), data: { ...event, duplicate } };
@@ -58,7 +58,7 @@ export class ConversationsController {
   @ApiQuery({ name: 'cursor', required: false, description: 'The `next_cursor` of the page before' })
   @ApiQuery({ name: 'limit', required: false, description: `1..${LARGEST_PAGE}, default ${DEFAULT_PAGE}` })
   @ApiResponse({ status: 200, description: 'One page', example: { items: [EVENT_EXAMPLE], next_cursor: null } })
-  @problemResponse('UNAUTHORIZED', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
+  @problemResponse('UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'VALIDATION_FAILED', 'DATABASE_UNAVAILABLE')
   list(@Query() query: ListQuery): Promise<EventPage> {
     return this.queries.list(query);
   }
@@ -68,7 +68,7 @@ export class ConversationsController {
   @ApiParam({ name: 'conversation_id', example: EVENT_EXAMPLE.conversation_id })
   @ApiQuery({ name: 'include', required: false, enum: ['conversation_log'], description: 'Also the stored lines' })
   @ApiResponse({ status: 200, description: 'The event', example: { ...EVENT_EXAMPLE, score_breakdown: SCORE_EXAMPLE } })
-  @problemResponse('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND', 'DATABASE_UNAVAILABLE')
+  @problemResponse('UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'CONVERSATION_NOT_FOUND', 'DATABASE_UNAVAILABLE')
   get(@Param('conversation_id') conversationId: string, @Query('include') include?: unknown): Promise<EventView> {
     return this.queries.get(conversationId, include === 'conversation_log');
   }
@@ -82,7 +82,7 @@ export class ConversationsController {
     description: 'The breakdown',
     example: { conversation_id: EVENT_EXAMPLE.conversation_id, ...SCORE_EXAMPLE },
   })
-  @problemResponse('UNAUTHORIZED', 'CONVERSATION_NOT_FOUND', 'DATABASE_UNAVAILABLE')
+  @problemResponse('UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'CONVERSATION_NOT_FOUND', 'DATABASE_UNAVAILABLE')
   async score(@Param('conversation_id') conversationId: string) {
     return { conversation_id: conversationId, ...(await this.queries.dryRun(conversationId)) };
   }

@@ -30,7 +30,7 @@ export class FriendshipController {
   @ApiOperation({ summary: "A child's friendship: score, level, streak, last interaction, topics" })
   @ApiParam({ name: 'user_id', example: EXAMPLE.user_id })
   @ApiResponse({ status: 200, description: 'The friendship', example: EXAMPLE })
-  @problemResponse('UNAUTHORIZED', 'FRIENDSHIP_NOT_FOUND', 'DATABASE_UNAVAILABLE')
+  @problemResponse('UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'FRIENDSHIP_NOT_FOUND', 'DATABASE_UNAVAILABLE')
   get(@Param('user_id') userId: string): Promise<FriendshipView> {
     return this.friendships.get(userId);
   }
@@ -51,6 +51,7 @@ export class FriendshipController {
     'UNAUTHORIZED',
     'FRIENDSHIP_NOT_FOUND',
     'VALIDATION_FAILED',
+    'TOO_MANY_REQUESTS',
     'DATABASE_UNAVAILABLE',
   )
   status(@Body() body: unknown): Promise<FriendshipView> {
