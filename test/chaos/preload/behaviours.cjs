@@ -8,18 +8,17 @@ const { join } = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 
 const { CHAOS_DIST = '' } = process.env;
-const { ConversationEventsRepository } = require(
-  join(CHAOS_DIST, 'conversation-events', 'conversation-events.repository.js'),
-);
+const { CommitGroups } = require(join(CHAOS_DIST, 'conversation-events', 'commit-groups.js'));
 
 /** Milliseconds. */
 const SLOW = 500;
 
-const { load } = ConversationEventsRepository.prototype;
-if (typeof load !== 'function') throw new Error('Expected ConversationEventsRepository.load to change.');
+// Where one message is loaded, whether it shares a statement with others or not.
+const { load } = CommitGroups.prototype;
+if (typeof load !== 'function') throw new Error('Expected CommitGroups.load to change.');
 
 /** @param {...unknown} args */
-ConversationEventsRepository.prototype.load = async function (...args) {
+CommitGroups.prototype.load = async function (...args) {
   const event = await load.apply(this, args);
   if (event?.status !== 'PENDING') return event;
   const [behaviour] = event.user_id.split('-');
