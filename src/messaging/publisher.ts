@@ -154,17 +154,17 @@ export class Publisher implements OnModuleInit {
 
   /** Declaring is idempotent; a queue that exists with other arguments is left alone and reported. */
   private async declareTopology(channel: ConfirmChannel): Promise<void> {
-    let declaring = `exchange ${this.topology.exchange}`;
+    let declaring: ['queue' | 'exchange', string] = ['exchange', this.topology.exchange];
     try {
       await channel.assertExchange(this.topology.exchange, 'topic', { durable: true });
       for (const queue of allQueues(this.topology)) {
-        declaring = `queue ${queue.name}`;
+        declaring = ['queue', queue.name];
         await channel.assertQueue(queue.name, queue.options);
       }
       await this.bind(channel);
       this.report.accepted();
     } catch (error) {
-      this.report.refused(declaring, error);
+      this.report.refused(...declaring, error);
       throw error;
     }
   }

@@ -133,7 +133,7 @@ function subscription({ name, options }: QueueDeclaration, channel: string, repo
     queue: name,
     queueOptions: { ...options, channel },
     assertQueueErrorHandler: (_channel: unknown, queue: string, _options: unknown, error: unknown): never => {
-      report.refused(`queue ${queue}`, error);
+      report.refused('queue', queue, error);
       throw error;
     },
     // Bodies are ours to parse: the library's parser would requeue bad JSON for ever.

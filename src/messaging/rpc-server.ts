@@ -6,6 +6,7 @@ import type { Environment } from '../config/environment';
 import { describeError, errorCode } from '../errors/describe';
 import { watchConnection } from './connection-watchdog';
 import { tlsOptions } from './rabbitmq-options';
+import { describeRefusal } from './topology-report';
 
 /** RPC requests answered at once by one api process. */
 const RPC_PREFETCH = 50;
@@ -17,6 +18,8 @@ const RPC_PREFETCH = 50;
  */
 export class RpcServer extends ServerRMQ {
   private readonly log = new Logger('Rpc');
+  private readonly queueName: string;
+  private refusal: string | undefined;
   private endWatch = () => {};
 
   constructor(environment: Environment) {
@@ -32,6 +35,7 @@ export class RpcServer extends ServerRMQ {
         connectionOptions: tlsOptions(environment),
       },
     });
+    this.queueName = environment.RABBITMQ_RPC_QUEUE;
     // Nest leaves the acknowledgement to somebody; without it, no request is delivered any more once the prefetch is used up.
     this.setOnProcessingStartHook((_transport, context, done) => {
       const answering = done().finally(() => acknowledge(context as RmqContext));
@@ -49,6 +53,14 @@ export class RpcServer extends ServerRMQ {
     return super.setupChannel(channel, callback);
   }
 
+  /** The connection is made anew after each refusal, so one that lasts is said once. */
+  private reportSetUp(error: unknown): void {
+    const refusal = describeRefusal(`queue ${this.queueName}`, error, 'RABBITMQ_RPC_QUEUE');
+    if (refusal === undefined) this.log.warn({ msg: 'channel not set up', code: errorCode(error) });
+    else if (refusal !== this.refusal) this.log.error({ msg: refusal });
+    this.refusal = refusal;
+  }
+
   override close(): Promise<void> {
     this.endWatch();
     return super.close();
@@ -60,7 +72,7 @@ export class RpcServer extends ServerRMQ {
     const createChannel = connection.createChannel.bind(connection);
     connection.createChannel = (options) => {
       const channel = createChannel(options);
-      channel.on('error', (error) => this.log.warn({ msg: 'channel not set up', code: errorCode(error) }));
+      channel.on('error', (error) => this.reportSetUp(error));
       const sendToQueue = channel.sendToQueue.bind(channel);
       channel.sendToQueue = (...args) => {
         const sending = sendToQueue(...args);
