@@ -13,12 +13,18 @@ import { ApiKeyGuard } from './http/api-key.guard';
 import { ProblemFilter } from './http/problem.filter';
 import { MessagingModule } from './messaging/messaging.module';
 import { ScrapeModule } from './observability/scrape.module';
+import { TelemetryModule } from './observability/telemetry.module';
+import { PageModule } from './operations/page/page.module';
 
 /** The modules, in the order in which a conversation passes through them. */
 @Module({})
 export class AppModule {
   static forEnvironment(environment: Environment): DynamicModule {
     const role = environment.APP_ROLE;
+    // Once each: another call would make another module.
+    const conversations = ConversationEventsModule.forRole(role);
+    const friendships = FriendshipStatusModule.forRole(role);
+    const hasPage = role !== 'worker' && environment.OPERATOR_KEY !== undefined;
     return {
       module: AppModule,
       imports: [
@@ -26,10 +32,12 @@ export class AppModule {
         DatabaseModule,
         MessagingModule,
         ExternalServicesModule,
-        ConversationEventsModule.forRole(role),
-        FriendshipStatusModule.forRole(role),
+        conversations,
+        friendships,
         HealthModule,
         ScrapeModule,
+        TelemetryModule,
+        ...(hasPage ? [PageModule.on(conversations, friendships)] : []),
       ],
       providers: [
         ConnectionBudgetCheck,

@@ -235,6 +235,7 @@ describe('problems', () => {
       'DATABASE_URL',
       'ERASURE_KEY',
       'MEMORY_API_URL',
+      'OPERATOR_KEY',
       'RABBITMQ_URL',
     ]);
     for (const name of secrets) {

@@ -97,6 +97,13 @@ export const FIELDS = {
     default: '',
     secret: true,
   },
+  OPERATOR_KEY: {
+    group: 'HTTP',
+    description:
+      'Key with which operators log in to the live page at /ops, the same for every api process. Unset: there is no such page. Whoever is logged in when it changes is logged out.',
+    parser: text('16..256 visible characters', /^[!-~]{16,256}$/),
+    secret: true,
+  },
   HTTP_RATE_LIMIT: {
     group: 'HTTP',
     description:

@@ -50,7 +50,7 @@ import { Tombstones } from './tombstones';
     SuspectsRepository,
     DeadLettersRepository,
   ],
-  exports: [ProcessingLog],
+  exports: [ProcessingLog, SuspectsRepository],
 })
 export class ConversationEventsModule {
   /** Intake and queries for the api, the consumers for the worker; the sweeper runs in both. */
@@ -74,6 +74,7 @@ export class ConversationEventsModule {
       module: ConversationEventsModule,
       controllers: role === 'worker' ? [] : [ConversationsController],
       providers: [...(role === 'worker' ? [] : api), ...(role === 'api' ? [] : worker)],
+      exports: role === 'worker' ? [] : [ConversationQueriesService],
     };
   }
 }

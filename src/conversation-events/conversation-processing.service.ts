@@ -82,7 +82,9 @@ export class ConversationProcessingService {
     parsed: ConversationMessage,
     stepAside: StepAside,
   ): Promise<Settlement> {
+    const begin = performance.now();
     const event = await this.load(parsed);
+    const loaded = performance.now();
     if (!event) return this.fetch(message, parsed, stepAside);
     if (event.status === 'FAILED') return this.confirmDeadLetter(event);
     if (event.status !== 'PENDING') return { result: 'duplicate', event, outcome: ack };
@@ -92,8 +94,12 @@ export class ConversationProcessingService {
     const analysing = () => this.analysis.analyse(event);
     const { totalTurns, analysis } = await (asks ? stepAside(analysing) : analysing());
     const score = scoreComponents({ ...saidByProducer(event), totalTurns, analysis });
-    const counted = await this.groups.applyScore(event.conversation_id, score);
-    return { result: counted ? 'processed' : 'duplicate', event, score, outcome: ack };
+    const scored = performance.now();
+    if (!(await this.groups.applyScore(event.conversation_id, score)))
+      return { result: 'duplicate', event, outcome: ack };
+    const committedAt = performance.now();
+    const spent = { database: loaded - begin + committedAt - scored, analysis: asks ? scored - loaded : undefined };
+    return { result: 'processed', event, score, spent, outcome: { kind: 'ack', committedAt } };
   }
 
   /** @returns undefined for a conversation that may be had elsewhere */

@@ -13,6 +13,8 @@ export interface Settlement {
   /** Undefined where it is not known here yet. */
   readonly event?: LoadedEvent;
   readonly score?: ScoreBreakdown;
+  /** Where the time went of an event that was counted, milliseconds. `analysis`: undefined when nobody was asked. */
+  readonly spent?: { readonly database: number; readonly analysis: number | undefined };
   readonly outcome: Outcome;
 }
 
@@ -53,12 +55,16 @@ export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
   }
 
   settled(message: IncomingMessage, { conversationId }: ConversationMessage, settlement: Settlement): void {
-    const { event, result, score } = settlement;
+    const { event, result, score, spent } = settlement;
     this.count(result);
     const criticalMs = event && Date.now() - event.accepted_at.getTime();
     if (result === 'processed' && criticalMs !== undefined) {
       this.metrics.of.criticalTime.observe(criticalMs / 1000);
       this.metrics.of.queueWait.observe(Math.max(0, criticalMs - since(message)) / 1000);
+    }
+    if (spent) {
+      this.metrics.of.databaseTime.observe(spent.database / 1000);
+      if (spent.analysis !== undefined) this.metrics.of.analysisTime.observe(spent.analysis / 1000);
     }
     const line = {
       msg: result,

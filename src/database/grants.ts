@@ -16,13 +16,26 @@ export const GRANTS: Readonly<Record<string, Readonly<Record<keyof Roles, readon
   },
   friendship_status: { api: ['SELECT'], worker: ['SELECT', 'INSERT', 'UPDATE'] },
   topic_agents: { api: [], worker: ['SELECT'] },
-  dead_letters: { api: ['SELECT', 'UPDATE (state, publish_due_at)'], worker: ['SELECT', 'INSERT', 'UPDATE'] },
+  // An operator of the page settles them; replaying gives failed events back through a function, see below.
+  dead_letters: {
+    api: ['SELECT', 'UPDATE (state, settled_at, note, publish_due_at)'],
+    worker: ['SELECT', 'INSERT', 'UPDATE'],
+  },
   tombstones: { api: ['SELECT'], worker: ['SELECT'] },
   // What is replayed begins anew, whichever process publishes it.
   suspect_messages: { api: ['SELECT', 'DELETE'], worker: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'] },
   positions: { api: ['SELECT'], worker: ['SELECT', 'UPDATE'] },
+  operator_actions: {
+    api: ['SELECT', 'INSERT', 'UPDATE (state, done, ended_at, error_code, lease_until)'],
+    worker: [],
+  },
   audits: { api: ['SELECT'], worker: ['SELECT'] },
   [MIGRATIONS_TABLE]: { api: ['SELECT'], worker: ['SELECT'] },
+};
+
+/** Functions that work with the rights of their owner, and who may call them. */
+export const FUNCTIONS: Readonly<Record<string, readonly (keyof Roles)[]>> = {
+  'reopen_failed_events(text[])': ['api'],
 };
 
 /** Gives the roles that exist what they may do, and takes from them what they may no longer. Idempotent. @returns the roles that exist */
@@ -37,6 +50,12 @@ export async function applyGrants(client: ClientBase, roles: Roles = ROLES): Pro
       await client.query(`REVOKE ALL ON ${table} FROM ${client.escapeIdentifier(role)}`);
       if (granted[kind].length === 0) continue;
       await client.query(`GRANT ${granted[kind].join(', ')} ON ${table} TO ${client.escapeIdentifier(role)}`);
+    }
+    for (const [name, kinds] of Object.entries(FUNCTIONS)) {
+      await client.query(`REVOKE ALL ON FUNCTION ${name} FROM ${client.escapeIdentifier(role)}`);
+      if (kinds.includes(kind)) {
+        await client.query(`GRANT EXECUTE ON FUNCTION ${name} TO ${client.escapeIdentifier(role)}`);
+      }
     }
   }
   return [...existing];

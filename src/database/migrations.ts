@@ -1,7 +1,8 @@
 /** Every migration, oldest first. */
 import { CreateSchema1790000000000 } from './migrations/1790000000000-create-schema';
+import { OperatorsPage1790000001000 } from './migrations/1790000001000-operators-page';
 
-export const MIGRATIONS = [CreateSchema1790000000000];
+export const MIGRATIONS = [CreateSchema1790000000000, OperatorsPage1790000001000];
 
 /** The table in which TypeORM notes what was run. */
 export const MIGRATIONS_TABLE = 'schema_migrations';

@@ -4,6 +4,8 @@ import type { Metrics } from '../observability/metrics';
 /** Measures every request by its route's pattern, which has names where a path has ids. */
 export function measureRequests(server: FastifyInstance, { of: { httpDuration } }: Metrics): void {
   server.addHook('onResponse', (request, reply, done) => {
+    // A stream lasts as long as somebody looks: that is no duration of an answer.
+    if (reply.getHeader('content-type') === 'text/event-stream') return done();
     const labels = {
       http_request_method: request.method,
       http_route: request.routeOptions.url ?? 'none',

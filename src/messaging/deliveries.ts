@@ -200,6 +200,9 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     switch (outcome.kind) {
       case 'ack':
         this.counts.acked++;
+        if (outcome.committedAt !== undefined) {
+          this.metrics.of.ackWait.observe((performance.now() - outcome.committedAt) / 1000);
+        }
         return undefined;
       case 'retry':
         await this.forward(message, retryMessage(this.topology, message, outcome));

@@ -6,6 +6,7 @@ import { Consumers } from './consumers';
 import { Deliveries } from './deliveries';
 import { Publisher } from './publisher';
 import { rabbitmqOptions } from './rabbitmq-options';
+import { TelemetryChannel } from './telemetry-channel';
 import { TOPOLOGY } from './tokens';
 import { TopologyReport } from './topology-report';
 import { TopologyModule } from './topology.module';
@@ -21,7 +22,7 @@ import { TopologyModule } from './topology.module';
       useFactory: rabbitmqOptions,
     }),
   ],
-  providers: [BrokerMonitor, Publisher, Consumers, Deliveries],
-  exports: [TopologyModule, BrokerMonitor, Publisher, Consumers, Deliveries],
+  providers: [BrokerMonitor, Publisher, Consumers, Deliveries, TelemetryChannel],
+  exports: [TopologyModule, BrokerMonitor, Publisher, Consumers, Deliveries, TelemetryChannel],
 })
 export class MessagingModule {}

@@ -2,8 +2,8 @@ import type { LaneName } from './topology';
 
 /** What becomes of a message. Handlers return one of these; only `messaging/` touches ack and nack. */
 export type Outcome =
-  /** Settled: the message is acknowledged. */
-  | { readonly kind: 'ack' }
+  /** Settled: the message is acknowledged. `committedAt`: when its score was committed, of `performance.now()`. */
+  | { readonly kind: 'ack'; readonly committedAt?: number }
   /** Failed, may pass: it waits `afterMs` in a retry queue. `attempts` counts the failed ones, this one included. */
   | { readonly kind: 'retry'; readonly afterMs: number; readonly attempts: number; readonly reason: string }
   /** Nothing is wrong with the message: it is held, unacknowledged, until `until` resolves. No attempt is spent. */

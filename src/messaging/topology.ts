@@ -38,6 +38,8 @@ export interface Topology {
   readonly analysis: Lane | undefined;
   /** Of both lanes. */
   readonly deadLetterQueue: QueueDeclaration;
+  /** Fans out what processes say of themselves. It outlives nothing, and whoever listens brings a queue of its own. */
+  readonly telemetryExchange: string;
 }
 
 /** Queues survive the loss of a minority of nodes, and a message is confirmed once a majority has it on disk. */
@@ -78,6 +80,7 @@ export function buildTopology(environment: Environment): Topology {
     analysis: hasExternalService(environment) ? lane('analysis', analysis, CONVERSATION_ANALYSE_KEY) : undefined,
     // Its consumer only records; a message it cannot record stays until it can.
     deadLetterQueue: quorum(deadLetters, {}),
+    telemetryExchange: `${work}.telemetry`,
   };
 }
 

@@ -5,6 +5,7 @@ import { DataSource } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { VERSION } from '../config/version';
 import { DatabaseMonitor } from '../database/database-monitor';
+import { poolFigures } from '../database/pool-figures';
 import { BrokerMonitor } from '../messaging/broker-monitor';
 import { Consumers } from '../messaging/consumers';
 import { DEAD_LETTER_REASONS } from '../messaging/outcome';
@@ -19,13 +20,6 @@ const BACKLOG_AGE = 10_000;
 
 /** Of prom-client's own, these are gauges named like counters; nobody misses them. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
-
-/** What is known of a pool of pg. */
-interface PoolFigures {
-  readonly totalCount: number;
-  readonly idleCount: number;
-  readonly waitingCount: number;
-}
 
 /** Gauges that are read when somebody asks, and cost nothing otherwise. */
 @Injectable()
@@ -66,7 +60,7 @@ export class RuntimeGauges implements OnModuleInit {
 
   private readProcess(): void {
     const { of } = this.metrics;
-    const { totalCount, idleCount, waitingCount } = this.pool;
+    const { totalCount, idleCount, waitingCount } = poolFigures(this.dataSource);
     of.databaseConnections.set({ state: 'used' }, totalCount - idleCount);
     of.databaseConnections.set({ state: 'idle' }, idleCount);
     of.databaseWaiting.set(waitingCount);
@@ -94,11 +88,5 @@ export class RuntimeGauges implements OnModuleInit {
   private forgetBacklog(): void {
     const { oldestUnsettled, auditDifferences, auditTimestamp } = this.metrics.of;
     for (const gauge of [oldestUnsettled, auditDifferences, auditTimestamp]) gauge.remove();
-  }
-
-  /** The pool below TypeORM; empty as long as the database has not been reached. */
-  private get pool(): PoolFigures {
-    const { master } = this.dataSource.driver as unknown as { master?: PoolFigures };
-    return master ?? { totalCount: 0, idleCount: 0, waitingCount: 0 };
   }
 }

@@ -25,10 +25,12 @@ export interface DeadLetterEntry {
   readonly body: Buffer | null;
 }
 
-/** Which open entries are meant: all of them, or those with one of the ids, or of the reason. */
+/** Which open entries are meant: all of them, or those with one of the ids, or of the reason, or of the reason and the code. */
 export interface Selection {
   readonly ids?: readonly string[];
   readonly reason?: string;
+  /** null: those without a code. */
+  readonly errorCode?: string | null;
 }
 
 /** What one batch did. */
@@ -53,20 +55,24 @@ const UNKNOWN_IDS: Statement = {
   text: `SELECT id FROM unnest($1::bigint[]) AS id WHERE NOT EXISTS (SELECT FROM dead_letters WHERE dead_letter_id = id)`,
 };
 
-const SELECTED = `state = 'OPEN' AND ($1::bigint[] IS NULL OR dead_letter_id = ANY ($1)) AND ($2::text IS NULL OR reason = $2)`;
+const SELECTED = `state = 'OPEN' AND ($1::bigint[] IS NULL OR dead_letter_id = ANY ($1)) AND ($2::text IS NULL OR reason = $2)
+       AND (NOT $3 OR error_code IS NOT DISTINCT FROM $4)`;
+
+/** The parameters of {@link SELECTED}. */
+const parametersOf = ({ ids, reason, errorCode }: Selection) => [ids, reason, errorCode !== undefined, errorCode];
 
 const COUNT: Statement = {
   name: 'dead_letter_inbox_count',
   text: `SELECT count(*)::int AS entries, max(dead_letter_id) AS last FROM dead_letters
-          WHERE ${SELECTED} AND ($3::bigint IS NULL OR dead_letter_id <= $3)`,
+          WHERE ${SELECTED} AND ($5::bigint IS NULL OR dead_letter_id <= $5)`,
 };
 
 /** The next entries, locked; what another run holds is its business. */
 const CHOSEN = `
   chosen AS MATERIALIZED (
     SELECT dead_letter_id, conversation_id, settles_event, body IS NOT NULL AS has_body FROM dead_letters
-     WHERE ${SELECTED} AND dead_letter_id > $3 AND dead_letter_id <= $4
-     ORDER BY dead_letter_id LIMIT $5 FOR UPDATE SKIP LOCKED)`;
+     WHERE ${SELECTED} AND dead_letter_id > $5 AND dead_letter_id <= $6
+     ORDER BY dead_letter_id LIMIT $7 FOR UPDATE SKIP LOCKED)`;
 
 /**
  * An entry that settles an event gives it back: the event is PENDING, as if it had just been stored, and the sweeper queues it.
@@ -76,12 +82,9 @@ const CHOSEN = `
  */
 const REPLAY: Statement = {
   name: 'dead_letter_inbox_replay',
-  text: `WITH ${CHOSEN}, reopened AS (
-           UPDATE conversation_events AS event
-              SET status = 'PENDING', attempt_count = 0, publish_due_at = '-infinity', publish_count = 0
-             FROM chosen
-            WHERE event.conversation_id = chosen.conversation_id AND chosen.settles_event AND event.status = 'FAILED'
-        RETURNING event.conversation_id
+  text: `WITH ${CHOSEN}, reopened AS MATERIALIZED (
+           SELECT conversation_id FROM reopen_failed_events(
+             ARRAY(SELECT conversation_id::text FROM chosen WHERE settles_event AND conversation_id IS NOT NULL)) AS conversation_id
          ), decided AS (
            SELECT dead_letter_id, has_body, reopened.conversation_id AS event
              FROM chosen LEFT JOIN reopened ON chosen.settles_event AND reopened.conversation_id = chosen.conversation_id
@@ -101,7 +104,7 @@ const REPLAY: Statement = {
 const DISCARD: Statement = {
   name: 'dead_letter_inbox_discard',
   text: `WITH ${CHOSEN}, discarded AS (
-           UPDATE dead_letters AS letter SET state = 'DISCARDED', settled_at = now(), note = $6
+           UPDATE dead_letters AS letter SET state = 'DISCARDED', settled_at = now(), note = $8
              FROM chosen WHERE letter.dead_letter_id = chosen.dead_letter_id
         RETURNING letter.dead_letter_id
          )
@@ -128,7 +131,7 @@ export class DeadLetterInboxRepository {
   /** Open entries of the selection, and the newest of them. @param upTo leaves newer ones out */
   async count(selection: Selection, upTo?: string): Promise<{ entries: number; last: string | null }> {
     const { rows } = await this.queryRunners.use((runner) =>
-      execute<{ entries: number; last: string | null }>(runner, COUNT, [selection.ids, selection.reason, upTo]),
+      execute<{ entries: number; last: string | null }>(runner, COUNT, [...parametersOf(selection), upTo]),
     );
     return rows[0];
   }
@@ -140,7 +143,7 @@ export class DeadLetterInboxRepository {
     upTo: string,
     limit: number,
   ): Promise<ReplayedBatch> {
-    const values = [selection.ids, selection.reason, after, upTo, limit];
+    const values = [...parametersOf(selection), after, upTo, limit];
     const { rows } = await execute<ReplayedBatch & { last: string | null }>(runner, REPLAY, values);
     return rows[0];
   }
@@ -153,7 +156,7 @@ export class DeadLetterInboxRepository {
     limit: number,
     note: string | undefined,
   ): Promise<{ last: string | null; entries: number }> {
-    const values = [selection.ids, selection.reason, after, upTo, limit, note];
+    const values = [...parametersOf(selection), after, upTo, limit, note];
     const { rows } = await this.queryRunners.use((runner) =>
       execute<{ last: string | null; entries: number }>(runner, DISCARD, values),
     );

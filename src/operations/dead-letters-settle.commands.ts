@@ -1,18 +1,10 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { messageKey } from '../conversation-events/crash-guard';
-import { SuspectsRepository } from '../conversation-events/suspects.repository';
-import { QueryRunners } from '../database/query-runners';
 import { DEAD_LETTER_REASONS } from '../messaging/outcome';
 import { oneOf, parse, print, Progress, UsageError, type Command } from './command';
 import { mayGoOn } from './confirmation';
 import { readDeadLetterId } from './dead-letter-ids';
 import { DeadLetterInboxRepository, type Selection } from './dead-letter-inbox.repository';
-
-/** Entries settled in one transaction: short enough that nobody waits long for their locks. */
-const BATCH = 500;
-
-/** What the column holds. */
-const LONGEST_NOTE = 1_000;
+import { DeadLetterSettlement, LONGEST_NOTE, type OnBatch, type Settled } from './dead-letter-settlement';
 
 export const replayDeadLetters: Command = {
   usage: 'dead-letters replay (--id N… | --reason REASON | --all) [--yes] [--json]',
@@ -26,30 +18,16 @@ export const discardDeadLetters: Command = {
   run: discard,
 };
 
-/** What one batch settled, and where the next begins. */
-interface Batch {
-  readonly last: string | null;
-  readonly entries: number;
-}
-
 async function replay(app: INestApplicationContext, args: string[]): Promise<number> {
   const { values, selection } = readArguments(args);
-  const repository = app.get(DeadLetterInboxRepository);
-  const sums = { events: 0, messages: 0 };
-  const next = async (after: string, upTo: string): Promise<Batch> => {
-    // The recorder and an erasure lock an event before its entries, a replay the other way round: one of them may have to begin anew.
-    const { last, events, messages } = await app.get(QueryRunners).repeatableTransaction(async (runner) => {
-      const batch = await repository.replay(runner, selection, after, upTo, BATCH);
-      // An event whose message killed workers would be given up again at once if those starts still counted.
-      const keys = batch.events.map((messageId) => messageKey({ messageId, body: Buffer.alloc(0) }));
-      await app.get(SuspectsRepository).forget(runner, keys);
-      return batch;
-    });
-    sums.events += events.length;
-    sums.messages += messages;
-    return { last, entries: events.length + messages };
-  };
-  return settle(repository, { verb: 'replay', done: 'replayed', values, selection, sums, next });
+  const settlement = app.get(DeadLetterSettlement);
+  return settle(app, {
+    verb: 'replay',
+    done: 'replayed',
+    values,
+    selection,
+    run: (upTo, onBatch) => settlement.replay(selection, upTo, onBatch),
+  });
 }
 
 async function discard(app: INestApplicationContext, args: string[]): Promise<number> {
@@ -58,27 +36,26 @@ async function discard(app: INestApplicationContext, args: string[]): Promise<nu
   if (note !== undefined && (note.length > LONGEST_NOTE || note.includes('\0'))) {
     throw new UsageError(`--note: expected at most ${LONGEST_NOTE} characters, got ${note.length}`);
   }
-  const repository = app.get(DeadLetterInboxRepository);
-  const next = (after: string, upTo: string): Promise<Batch> => repository.discard(selection, after, upTo, BATCH, note);
-  return settle(repository, { verb: 'discard', done: 'discarded', values, selection, sums: {}, next });
+  const settlement = app.get(DeadLetterSettlement);
+  return settle(app, {
+    verb: 'discard',
+    done: 'discarded',
+    values,
+    selection,
+    run: (upTo, onBatch) => settlement.discard(selection, upTo, note, onBatch),
+  });
 }
 
 interface Work {
-  readonly verb: string;
+  readonly verb: 'replay' | 'discard';
   readonly done: string;
   readonly values: Record<string, unknown>;
   readonly selection: Selection;
-  /** More numbers for the summary, complete when the last batch is. */
-  readonly sums: Record<string, number>;
-  readonly next: (after: string, upTo: string) => Promise<Batch>;
+  readonly run: (upTo: string | null, onBatch: OnBatch) => Promise<Settled>;
 }
 
-/**
- * Batch by batch, oldest first. What is recorded after the start is left alone: a replayed message that fails at once would
- * otherwise be replayed for ever.
- */
-async function settle(repository: DeadLetterInboxRepository, work: Work): Promise<number> {
-  const { verb, done, values, selection, sums, next } = work;
+async function settle(app: INestApplicationContext, { verb, done, values, selection, run }: Work): Promise<number> {
+  const repository = app.get(DeadLetterInboxRepository);
   const unknown = selection.ids ? await repository.unknownIds(selection.ids) : [];
   if (unknown.length > 0) throw new UsageError(`--id: expected numbers of dead letters, got ${unknown.join(', ')}`);
   const { entries: total, last: upTo } = await repository.count(selection);
@@ -90,22 +67,18 @@ async function settle(repository: DeadLetterInboxRepository, work: Work): Promis
   }
 
   const progress = new Progress();
-  let settled = 0;
-  for (let after: string | null = '0'; after !== null && upTo !== null;) {
-    const batch: Batch = await next(after, upTo);
-    settled += batch.entries;
-    after = batch.last;
-    progress.update(() => `${done} ${settled}/${total}`);
-  }
+  const settled = await run(upTo, ({ entries }) => progress.update(() => `${done} ${entries}/${total}`));
   const { entries: left } = upTo === null ? { entries: 0 } : await repository.count(selection, upTo);
-  progress.end(`${done} ${settled}/${total}`);
+  progress.end(`${done} ${settled.entries}/${total}`);
   if (left > 0) {
     progress.end(`${left} are still open: another run holds them, or their body was purged; run this again to see`);
   }
   const { seconds } = progress;
+  const { events, messages } = settled;
+  const sums: Record<string, number> = verb === 'replay' ? { events, messages } : {};
   const more = Object.entries(sums).map(([name, count]) => `, ${count} ${name}`);
-  if (values.json) print(JSON.stringify({ [done]: settled, ...sums, left_open: left, seconds }));
-  else print(`${done}: ${settled} dead letter(s)${more.join('')}; left open: ${left}`);
+  if (values.json) print(JSON.stringify({ [done]: settled.entries, ...sums, left_open: left, seconds }));
+  else print(`${done}: ${settled.entries} dead letter(s)${more.join('')}; left open: ${left}`);
   return left > 0 ? 1 : 0;
 }
 

@@ -7,6 +7,7 @@ import { DatabaseModule } from '../database/database.module';
 import { AuditRepository } from './audit.repository';
 import { Tombstones } from '../conversation-events/tombstones';
 import { DeadLetterInboxRepository } from './dead-letter-inbox.repository';
+import { DeadLetterSettlement } from './dead-letter-settlement';
 import { ErasureRepository } from './erasure.repository';
 import { OpeningBalancesRepository } from './opening-balances.repository';
 import { RebuildRepository } from './rebuild.repository';
@@ -23,6 +24,7 @@ export class OperationsModule {
       providers: [
         AuditRepository,
         DeadLetterInboxRepository,
+        DeadLetterSettlement,
         DeadLettersRepository,
         ErasureRepository,
         OpeningBalancesRepository,

@@ -76,6 +76,7 @@ export class Broker {
       for (const { name } of allQueues(whole)) await this.channel.deleteQueue(name);
       await this.channel.deleteQueue(this.environment.RABBITMQ_RPC_QUEUE);
       await this.channel.deleteExchange(this.topology.exchange);
+      await this.channel.deleteExchange(this.topology.telemetryExchange);
     } finally {
       await this.connection.close();
     }

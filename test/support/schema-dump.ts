@@ -39,6 +39,15 @@ export async function describeSchema(database: Pool): Promise<string> {
     );
     lines.push(...indexes.map(({ text }) => `  ${text}`), '');
   }
+  const functions = await read(
+    database,
+    `SELECT oid::regprocedure::text AS name, prosecdef::text AS definer, array_to_string(proconfig, ', ') AS settings,
+            obj_description(oid) AS comment
+       FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1`,
+  );
+  for (const { name, definer, settings, comment } of functions) {
+    lines.push(`function ${name}${definer === 'true' ? ` as its owner, ${settings}` : ''} -- ${comment}`);
+  }
   return lines.join('\n');
 }
 
