@@ -65,6 +65,11 @@ export function processorTime(pid) {
   return ticks * MICROSECONDS_PER_TICK;
 }
 
+/** Microseconds that a process has used, with its threads and without its children: cheap enough to be asked often. @param {number} pid */
+export function ownProcessorTime(pid) {
+  return (statOf(pid)?.own ?? 0) * MICROSECONDS_PER_TICK;
+}
+
 /** Resident memory of a process, MiB; 0 when it is gone. @param {number} pid */
 export function residentMemory(pid) {
   try {

@@ -24,6 +24,7 @@ const READY_TIMEOUT_MS = 60_000;
  * @property {{ port: number, url: string }} broker
  * @property {number} apis
  * @property {number} workers
+ * @property {number} [places] for workers: some more than there are at first, since scaling up fills them
  * @property {string[]} preload scripts that every process loads first
  * @property {(process: import('../../scripts/processes.mjs').KnownProcess | undefined) => void} onProcess
  * @property {(text: string) => void} note
@@ -63,6 +64,11 @@ export class Slot {
 
   get url() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Of the process in it, if there is one. */
+  get pid() {
+    return this.#child?.exitCode === null ? this.#child.pid : undefined;
   }
 
   start() {
@@ -108,7 +114,7 @@ export class Slot {
     await stopProcess(this.#known, { signal: 'SIGKILL' });
   }
 
-  /** It is asked to end, and must have ended in time. */
+  /** It is asked to end, and must have ended in time. @returns its exit code, or the signal that ended it */
   async stop() {
     this.wanted = false;
     const child = this.#child;
@@ -127,6 +133,7 @@ export class Slot {
             : `ended with ${signal ?? code} after SIGTERM`,
         log: this.log,
       });
+    return signal ?? code ?? 0;
   }
 
   /** It stands still, as a machine does that is out of memory; then it goes on as if nothing had been. @param {number} milliseconds @param {AbortSignal} signal */
@@ -193,10 +200,8 @@ export async function createFleet(options) {
     return new Slot(role, `${role}-${number}`, port, database, broker, { ...options, crashes, lateStops });
   };
   const apis = await Promise.all(Array.from({ length: options.apis }, (_, index) => slot('api', index + 1)));
-  // Some more places than workers: scaling up fills them.
-  const workers = await Promise.all(
-    Array.from({ length: options.workers + 2 }, (_, index) => slot('worker', index + 1)),
-  );
+  const { places = options.workers + 2 } = options;
+  const workers = await Promise.all(Array.from({ length: places }, (_, index) => slot('worker', index + 1)));
   const slots = [...apis, ...workers];
   return {
     apis,
@@ -240,7 +245,8 @@ export async function createFleet(options) {
 
 /** @typedef {Awaited<ReturnType<typeof createFleet>>} Fleet */
 
-async function freePort() {
+/** @returns {Promise<number>} on the loopback address, free a moment ago */
+export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());

@@ -23,10 +23,12 @@ const STOP_GRACE_MS = 20_000;
  * @param {string} options.run
  * @param {string} options.logs
  * @param {number} options.nodes of RabbitMQ: 1, or 3 for a cluster
+ * @param {string[]} [options.plugins] of RabbitMQ
+ * @param {string[]} [options.brokerSettings] further lines of rabbitmq.conf
  * @param {AbortSignal} options.signal
  * @param {(process: KnownProcess | undefined) => void} options.onProcess called for every process that was started
  */
-export async function createServers({ progress, run, logs, nodes, signal, onProcess }) {
+export async function createServers({ progress, run, logs, nodes, plugins, brokerSettings = [], signal, onProcess }) {
   createServicesDir();
   const found = await findOrInstall(progress);
   if ('missing' in found)
@@ -39,7 +41,17 @@ export async function createServers({ progress, run, logs, nodes, signal, onProc
   if (user) chownSync(postgresDir(folder), user.uid, user.gid);
 
   const database = createPostgres({ binaries: postgres, folder, user, logs, signal, onProcess });
-  const broker = await createBroker({ run, binaries: rabbitmq, folder, count: nodes, logs, signal, onProcess });
+  const broker = await createBroker({
+    run,
+    binaries: rabbitmq,
+    folder,
+    count: nodes,
+    plugins,
+    further: brokerSettings,
+    logs,
+    signal,
+    onProcess,
+  });
   return {
     database,
     broker,
@@ -141,15 +153,16 @@ function signalled(pid, signal) {
 }
 
 /** @param {any} options */
-async function createBroker({ run, binaries, folder, count, logs, signal, onProcess }) {
+async function createBroker({ run, binaries, folder, count, plugins, further, logs, signal, onProcess }) {
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   // One port mapper for all: a node asks its own for the others.
   const portMapper = await randomPort();
   const nodeName = (/** @type {number} */ number) => `friendship-chaos-${run}-${number}`;
   const settings =
     count === 1
-      ? []
+      ? further
       : [
+          ...further,
           'cluster_formation.peer_discovery_backend = classic_config',
           ...numbers.map(
             (number) => `cluster_formation.classic_config.nodes.${number} = ${nodeName(number)}@localhost`,
@@ -171,6 +184,7 @@ async function createBroker({ run, binaries, folder, count, logs, signal, onProc
       logs: nodeLogs,
       nodeName: nodeName(number),
       settings,
+      plugins,
       ports,
       signal,
       onProcess,
@@ -224,7 +238,7 @@ async function createBroker({ run, binaries, folder, count, logs, signal, onProc
 }
 
 /** @param {any} options */
-function createNode({ binaries, parent, logs, nodeName, settings, ports, signal, onProcess }) {
+function createNode({ binaries, parent, logs, nodeName, settings, plugins, ports, signal, onProcess }) {
   /** @type {import('../../scripts/services/private-rabbitmq.mjs').RabbitmqInstance | undefined} */
   let instance;
   let up = false;
@@ -239,6 +253,7 @@ function createNode({ binaries, parent, logs, nodeName, settings, ports, signal,
       await startRabbitmq({
         ...common,
         settings,
+        plugins,
         signal,
         onStarted: (started) => {
           instance = started;

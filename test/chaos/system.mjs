@@ -25,11 +25,15 @@ export const QUEUES = [QUEUE, ...RETRY_DELAYS_MS.map((wait) => `${QUEUE}.retry.$
  * @param {import('../../scripts/command.mjs').CommandContext['onExit']} options.onExit
  * @param {number} options.apis
  * @param {number} options.workers
+ * @param {number} [options.places] for workers: as many as may run at once, draining ones included
  * @param {number} [options.nodes] of RabbitMQ: 1, or 3 for a cluster
  * @param {string[]} [options.preload] scripts of test/chaos that every process loads first
  * @param {NodeJS.ProcessEnv} [options.settings] of the service, beside those of {@link serviceEnvironment}
+ * @param {{ plugins: string[], settings: string[], ctl: string[] }} [options.broker] of RabbitMQ: plugins, further lines of rabbitmq.conf, and
+ *   a command of rabbitmqctl that comes before any queue
  */
-export async function startSystem({ progress, signal, onExit, apis, workers, nodes = 1, preload = [], settings = {} }) {
+export async function startSystem(options) {
+  const { progress, signal, onExit, apis, workers, places, nodes = 1, preload = [], settings = {}, broker } = options;
   await ensureInstalled({ progress, signal });
   await ensureBuilt({ progress, signal });
   await removeKilledRuns(progress.note);
@@ -45,12 +49,22 @@ export async function startSystem({ progress, signal, onExit, apis, workers, nod
   });
   const dist = folder.copyBuild();
 
-  const servers = await createServers({ progress, run, logs: folder.path, nodes, signal, onProcess: folder.note });
+  const servers = await createServers({
+    progress,
+    run,
+    logs: folder.path,
+    nodes,
+    plugins: broker?.plugins,
+    brokerSettings: broker?.settings,
+    signal,
+    onProcess: folder.note,
+  });
   onExit('the servers', () => progress.step('stopping the servers', servers.stop));
   await progress.step(
     `starting PostgreSQL and ${nodes > 1 ? `${nodes} nodes of RabbitMQ` : 'RabbitMQ'}`,
     servers.start,
   );
+  if (broker) await servers.broker.ctl(broker.ctl);
   const env = { ...serviceEnvironment(servers, apis, workers), ...settings };
   await createSchema(dist, env, folder.path, signal);
 
@@ -62,6 +76,7 @@ export async function startSystem({ progress, signal, onExit, apis, workers, nod
     broker: servers.broker,
     apis,
     workers,
+    places,
     preload: preload.map((script) => join(checkoutDir, 'test', 'chaos', `${script}.cjs`)),
     onProcess: folder.note,
     note: progress.note,
