@@ -32,7 +32,7 @@ const CONVERSATIONS_PER_CHILD = 25;
 const PROGRESS_MS = 5_000;
 
 /** How long it may take after the last fault until everything is settled, milliseconds: the sweeper's second look at an event comes after two minutes. */
-const QUIET_LIMIT_MS = 5 * 60_000;
+const QUIET_LIMIT_MS = 8 * 60_000;
 
 /** @param {string[]} args */
 function readOptions(args) {

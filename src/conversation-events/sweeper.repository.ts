@@ -94,10 +94,13 @@ const TAKE_DUE: Statement = {
                 new_memories_count, analysis, substring(conversation_log::text from '"speaker":"user"') AS child_line`,
 };
 
-/** These could not be published after all. */
+/**
+ * These could not be published after all. A try in vain counts for nothing: else an hour's wait would follow a minute in which the
+ * broker rejected everything, for those that cannot be put back because the database is away as well.
+ */
 const PUT_BACK: Statement = {
   name: 'sweeper_put_back',
-  text: `UPDATE conversation_events SET publish_due_at = '-infinity'
+  text: `UPDATE conversation_events SET publish_due_at = '-infinity', publish_count = greatest(publish_count - 1, 0)
           WHERE conversation_id = ANY ($1) AND status IN ('PENDING', 'FAILED')`,
 };
 

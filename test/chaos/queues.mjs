@@ -4,6 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const CONFIRM_TIMEOUT_MS = 5_000;
 
+/** A broker that dies in the middle of a handshake may leave it without an end. */
+const OPEN_TIMEOUT_MS = 10_000;
+
 /**
  * @param {object} options
  * @param {() => string} options.url of a living node
@@ -32,8 +35,16 @@ export async function createQueues({ url, signal }) {
     channel.on('close', forget);
     return { channel, connection, lost };
   };
+  const openInTime = async () => {
+    const opening = open();
+    const late = delay(OPEN_TIMEOUT_MS, 'late', { ref: false });
+    const opened = await Promise.race([opening, late]);
+    if (opened !== 'late') return /** @type {Live} */ (opened);
+    opening.then(({ connection }) => connection.close()).catch(() => undefined);
+    throw new Error(`Expected a connection within ${OPEN_TIMEOUT_MS} ms.`);
+  };
   const current = () => {
-    live ??= open().catch((error) => {
+    live ??= openInTime().catch((error) => {
       live = undefined;
       throw error;
     });

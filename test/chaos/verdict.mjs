@@ -10,8 +10,11 @@ import oracle from './oracle.cjs';
 /** Quiet is what has been quiet for this long: a message in a worker's hands is in no queue. Milliseconds. */
 const QUIET_MS = 3_000;
 
-/** Longer than the longest retry delay and several rounds of the sweeper: what has not come by then never comes. Milliseconds. */
-const NOTHING_MORE_MS = 30_000;
+/**
+ * What has not come by then never comes. Longer than any delay: what a full work queue refuses when its retry is due, the broker
+ * offers again after 180 s (its `dead_letter_worker_publisher_confirm_timeout`), and is in no queue's length meanwhile. Milliseconds.
+ */
+const NOTHING_MORE_MS = 200_000;
 
 /** @typedef {import('./generator.mjs').Ledger} Ledger */
 
