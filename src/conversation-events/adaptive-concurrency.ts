@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
-import { ConcurrencyDecisions } from '../messaging/concurrency-decision';
+import { ConcurrencyDecisions, waitsForConnections } from '../messaging/concurrency-decision';
 import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
 import { Consumers } from '../messaging/consumers';
 import { Deliveries, type DeliveryProgress } from '../messaging/deliveries';
@@ -18,8 +18,11 @@ const SAMPLE_INTERVAL = 100;
 const SHORTEST_LOOK = 1_000;
 const TURNS = 2;
 
-/** After a change, what was in flight before it ends first; it says nothing of the new rung. */
+/** After a change, what was in flight before it ends first, and then as much again; it says nothing of the new rung. */
 const SETTLING_TURNS = 1;
+
+/** Looks so far: all of them, those with all in flight, those with waits for a connection, and the sum of what waited. */
+const NO_SAMPLES = { all: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
 
 /**
  * Adjusts how many messages this worker holds, by adding and cancelling consumers (`CONCURRENCY_MODE=adaptive`).
@@ -34,7 +37,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
   private timer: NodeJS.Timeout | undefined;
   private since: { at: number; progress: DeliveryProgress; loop: EventLoopUtilization } | undefined;
   private changedAt = 0;
-  private samples = { all: 0, full: 0, poolWaits: 0 };
+  private samples = { ...NO_SAMPLES };
 
   constructor(
     @Inject(ENVIRONMENT) environment: Environment,
@@ -70,18 +73,25 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
   private sample(): void {
     if (this.consumers.isPaused('processing')) return this.lookAnew();
     const progress = this.deliveries.progress;
+    const inFlight = this.deliveries.inFlightOf('processing');
     if (!this.since) {
+      // Cancelled consumers still have what they hold.
+      if (inFlight > this.concurrency) this.changedAt = progress.ended;
       // What was in flight at the change is on its way out.
       if (progress.ended - this.changedAt < SETTLING_TURNS * this.concurrency) return;
       this.since = { at: performance.now(), progress: { ...progress }, loop: performance.eventLoopUtilization() };
       return;
     }
     this.samples.all++;
-    if (this.deliveries.inFlightOf('processing') >= this.concurrency) this.samples.full++;
-    if (this.poolWaiting > 0) this.samples.poolWaits++;
+    if (inFlight >= this.concurrency) this.samples.full++;
+    const { poolWaiting } = this;
+    if (poolWaiting > 0) this.samples.poolWaits++;
+    this.samples.poolWaiting += poolWaiting;
     const seconds = (performance.now() - this.since.at) / 1_000;
     const ended = progress.ended - this.since.progress.ended;
-    if (seconds * 1_000 >= SHORTEST_LOOK && ended >= TURNS * this.concurrency) this.decide(seconds);
+    if (seconds * 1_000 < SHORTEST_LOOK) return;
+    const poolWaits = this.samples.poolWaits / this.samples.all;
+    if (ended >= TURNS * this.concurrency || (ended > 0 && waitsForConnections({ poolWaits }))) this.decide(seconds);
   }
 
   private decide(seconds: number): void {
@@ -94,7 +104,9 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       failed: now.failed - progress.failed,
       time: (now.milliseconds - progress.milliseconds) / ended,
       full: this.samples.full / this.samples.all,
+      concurrency: this.concurrency,
       poolWaits: this.samples.poolWaits / this.samples.all,
+      poolWaiting: this.samples.poolWaiting / this.samples.all,
       eventLoop: performance.eventLoopUtilization(loop).utilization,
     };
     const decision = this.decisions.decide(seen, this.rung < this.ladder.length - 1, this.rung > 0);
@@ -122,7 +134,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
 
   private lookAnew(): void {
     this.since = undefined;
-    this.samples = { all: 0, full: 0, poolWaits: 0 };
+    this.samples = { ...NO_SAMPLES };
     this.changedAt = this.deliveries.progress.ended;
   }
 

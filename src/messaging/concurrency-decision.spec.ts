@@ -21,7 +21,9 @@ function see({ time, slots, pool = false }: Service, concurrency: number, demand
     seconds: 1,
     time: (1_000 * inFlight) / throughput,
     full: inFlight >= concurrency ? 1 : 0,
+    concurrency,
     poolWaits: pool && inFlight > slots ? 1 : 0,
+    poolWaiting: pool ? Math.max(0, inFlight - slots) : 0,
     eventLoop: 0.3,
   };
 }
@@ -71,6 +73,14 @@ describe('the decision on concurrency', () => {
     const [after] = walk(decisions, before, 30, { time: 100, slots: 10, pool: true }).slice(-1);
     expect(before).toBeGreaterThan(50);
     expect(after).toBeLessThanOrEqual(18);
+  });
+
+  it('backs off at once by as much as waits', () => {
+    const waiting = see({ time: 100, slots: 10, pool: true }, 210);
+    const { steps, reason } = new ConcurrencyDecisions().decide(waiting, true, true)!;
+    expect(reason).toBe('POOL_WAITS');
+    expect(210 / 1.5 ** -steps).toBeGreaterThanOrEqual(10);
+    expect(210 / 1.5 ** -steps).toBeLessThan(15);
   });
 
   it('does not rise where there is not enough to do', () => {

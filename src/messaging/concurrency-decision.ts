@@ -8,6 +8,8 @@
  * all it bought is latency.
  */
 
+import { STEP } from './concurrency-ladder';
+
 /** What was seen since the last decision. */
 export interface Observation {
   /** Messages that ended, and how many of them in another way than an ack. */
@@ -18,8 +20,11 @@ export interface Observation {
   readonly time: number;
   /** Share of the samples in which all that may be in flight was in flight. */
   readonly full: number;
-  /** Share of the samples in which work waited for a connection of the pool. */
+  /** What may be in flight. */
+  readonly concurrency: number;
+  /** Share of the samples in which work waited for a connection of the pool; and how much of it, in the mean. */
   readonly poolWaits: number;
+  readonly poolWaiting: number;
   /** Share of the time in which the event loop was busy. */
   readonly eventLoop: number;
 }
@@ -43,6 +48,7 @@ const LOSS = 0.92;
 const SHIFT = 1.6;
 
 const FULL_ENOUGH = 0.5;
+/** Above this share of samples with waits for a connection, a decision needs no more to go by: {@link waitsForConnections}. */
 const POOL_BUSY = 0.6;
 const EVENT_LOOP_FULL = 0.95;
 const EVENT_LOOP_ROOM = 0.85;
@@ -50,6 +56,11 @@ const FAILING = 0.1;
 
 /** Decisions between two tries to go higher: doubled each time one gains nothing, since a step is not free. */
 const PAUSE = { first: 8, last: 64 };
+
+/** Whether work waits for connections nearly all the time. Then it need not be waited for messages to end: they are what waits. */
+export function waitsForConnections({ poolWaits }: Pick<Observation, 'poolWaits'>): boolean {
+  return poolWaits > POOL_BUSY;
+}
 
 export class ConcurrencyDecisions {
   private before: { throughput: number; step: number } | undefined;
@@ -63,10 +74,10 @@ export class ConcurrencyDecisions {
     const judged = this.before;
     this.before = undefined;
     if (seen.failed > FAILING * seen.ended && canFall) return this.fall(throughput, 'ERRORS');
+    if (waitsForConnections(seen) && canFall) return this.fall(throughput, 'POOL_WAITS', stepsDown(seen));
     if (judged && judged.step > 0 && throughput < judged.throughput * GAIN)
       return this.takeBack(judged.step, seen.time);
     if (judged && judged.step < 0) return this.judgeFall(judged.throughput, throughput, seen, canRise, canFall);
-    if (seen.poolWaits > POOL_BUSY && canFall) return this.fall(throughput, 'POOL_WAITS');
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && canFall && !judged)
       return this.fall(throughput, 'EVENT_LOOP_BUSY');
     if (this.settledTime !== undefined && seen.time > this.settledTime * SHIFT && canFall) {
@@ -90,9 +101,9 @@ export class ConcurrencyDecisions {
     return { steps: -step, reason: 'NOTHING_GAINED' };
   }
 
-  private fall(throughput: number, reason: Reason): Decision {
-    this.before = { throughput, step: -1 };
-    return { steps: -1, reason };
+  private fall(throughput: number, reason: Reason, steps = 1): Decision {
+    this.before = { throughput, step: -steps };
+    return { steps: -steps, reason };
   }
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
@@ -109,9 +120,7 @@ export class ConcurrencyDecisions {
       this.before = { throughput: now, step: 1 };
       return { steps: 1, reason: 'PROBE' };
     }
-    if (canFall && (seen.poolWaits > POOL_BUSY || seen.eventLoop > EVENT_LOOP_FULL)) {
-      return this.fall(now, seen.poolWaits > POOL_BUSY ? 'POOL_WAITS' : 'EVENT_LOOP_BUSY');
-    }
+    if (canFall && seen.eventLoop > EVENT_LOOP_FULL) return this.fall(now, 'EVENT_LOOP_BUSY');
     this.settle(seen.time);
     return undefined;
   }
@@ -122,4 +131,10 @@ export class ConcurrencyDecisions {
     this.wait = this.pause;
     this.pause = Math.min(PAUSE.last, this.pause * 2);
   }
+}
+
+/** What waits for a connection is in flight for nothing: so many rungs lower, about as much is in flight as the pool keeps moving. */
+function stepsDown({ concurrency, poolWaiting }: Observation): number {
+  const moving = Math.max(1, concurrency - poolWaiting);
+  return Math.max(1, Math.floor(Math.log(concurrency / moving) / Math.log(STEP)));
 }

@@ -1,7 +1,7 @@
 /** The rungs between which an adaptive worker moves. */
 
 /** From one rung to the next: fine enough to end near the best, coarse enough that a step shows beyond the noise. */
-const STEP = 1.5;
+export const STEP = 1.5;
 
 /**
  * Messages in flight at each rung, from `min` to `max`, both included. Every rung is one more consumer with a prefetch of its
