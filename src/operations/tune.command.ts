@@ -3,11 +3,12 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { integer, oneOf } from '../config/environment-fields';
 import { readEnvironment } from '../config/environment';
-import { parse, print, type StandaloneCommand } from './command';
+import { errorCode } from '../errors/describe';
+import { parse, print, UsageError, type StandaloneCommand } from './command';
 import { integers, readFigures, time } from './figures';
 import { capacity, type Mix } from './plan/capacity';
 import { MEASURED_COSTS } from './plan/measured-costs';
-import { number } from './plan/plan-units';
+import { number, timeText } from './plan/plan-units';
 import { conversationsOf, syntheticConversations } from './tune/conversation-mix';
 import { CORES } from './tune/cpu-clock';
 import { pointText, type Measurement, type Point } from './tune/measurement';
@@ -63,12 +64,25 @@ const CLASSIC = { users: 100, requests: 500, workers: 4, concurrency: 10 };
 /** Share of the highest throughput at which latency is measured: a service that is full has only queueing to show, and the api needs its part of the machine. */
 const LATENCY_LOAD = 0.5;
 
+/**
+ * Share of `--seconds` and `--warm-up` that the search gives a run. Processes of the same settings differ by more than one of them
+ * does from second to second, so its time is better spent on more of them.
+ */
+const SEARCH_SHARE = 0.5;
+
+/** The workers say how far they are five times a second: less is no window. Milliseconds. */
+const SHORTEST_WINDOW = 1_000;
+
 /** A run beside its window: start of the processes, seeding, their end. Milliseconds; corrected as runs are made. */
 const OVERHEAD = 3_000;
 
 async function run(args: string[]): Promise<number> {
   const { values } = parse(args, OPTIONS);
   const given = readFigures(FIGURES, values);
+  if (given.seconds < SHORTEST_WINDOW)
+    throw new UsageError(`--seconds: expected at least ${timeText(SHORTEST_WINDOW)}, got ${timeText(given.seconds)}`);
+  if (given.preset !== undefined && values.grid === true)
+    throw new UsageError('--preset and --grid: expected one of them, since --grid measures every point, got both');
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const classic = given.preset === 'classic';
   const space: SearchSpace = {
@@ -87,10 +101,18 @@ async function run(args: string[]): Promise<number> {
     values.conversations === undefined
       ? syntheticConversations()
       : await conversationsOf(values.conversations as string);
+  const folder = values.out as string;
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw new UsageError(`--out: expected a folder that can be written to, got ${folder} (${errorCode(error)})`);
+  });
+  const kind = classic ? 'classic' : values.grid === true ? 'grid' : 'search';
+  const lasting = kind === 'grid' ? 1 : SEARCH_SHARE;
+  const window = Math.max(SHORTEST_WINDOW, given.seconds * lasting);
+  const warmUp = given['warm-up'] * lasting;
   const interrupted = listenForSignals();
   const users = classic ? CLASSIC.users : given.users;
   const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
-  const stage = await Stage.create(environment, { mix, templates, users, warmUp: given['warm-up'] });
+  const stage = await Stage.create(environment, { mix, templates, users, warmUp });
   process.stderr.write(
     `in the database ${stage.databaseName}, dropped at the end; Ctrl-C ends with a report of what there is\n`,
   );
@@ -98,11 +120,10 @@ async function run(args: string[]): Promise<number> {
   const startedAt = new Date();
   const measured: Measurement[] = [];
   const begun = performance.now();
-  const kind = classic ? 'classic' : values.grid === true ? 'grid' : 'search';
-  const pace = new Pace(given.seconds + given['warm-up'] + OVERHEAD, expectedRuns(kind, space));
+  const pace = new Pace(window + warmUp + OVERHEAD, expectedRuns(kind, space));
   const backlog: Measure = (point, why) =>
     pace.told(point, why, () =>
-      stage.backlog(point, why, given.seconds, expectedThroughput(point, mix, measured), interrupted.signal),
+      stage.backlog(point, why, window, expectedThroughput(point, mix, measured), interrupted.signal),
     );
   let failure: Error | undefined;
   try {
@@ -119,7 +140,7 @@ async function run(args: string[]): Promise<number> {
     if (best && kind !== 'grid') {
       const perSecond = best.throughput * LATENCY_LOAD;
       const why = `latency at ${100 * LATENCY_LOAD} % of the highest throughput`;
-      const latency = () => stage.atRate(best.point, why, given.seconds, perSecond, interrupted.signal);
+      const latency = () => stage.atRate(best.point, why, window, perSecond, interrupted.signal);
       measured.push(await pace.told(best.point, why, latency));
     }
   } catch (error) {
@@ -142,15 +163,13 @@ async function run(args: string[]): Promise<number> {
     costs: costsOf(measured, mix),
     predicted: answer && predict(answer.point, mix),
   };
-  await write(values.out as string, result);
+  await write(folder, result);
   if (values.json === true) print(JSON.stringify(result));
   else
     print(
-      [
-        ...(answer ? answerText(answer) : ['Nothing was measured.']),
-        '',
-        `Report: ${join(values.out as string, 'report.html')}`,
-      ].join('\n'),
+      [...(answer ? answerText(answer) : ['Nothing was measured.']), '', `Report: ${join(folder, 'report.html')}`].join(
+        '\n',
+      ),
     );
   return result.complete ? 0 : 130;
 }
@@ -180,7 +199,6 @@ function expectedRuns(kind: TuneResult['kind'], space: SearchSpace): number {
 }
 
 async function write(folder: string, result: TuneResult): Promise<void> {
-  await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'tune.json'), `${JSON.stringify(result, null, 1)}\n`);
   await writeFile(join(folder, 'report.html'), renderReport(result));
 }

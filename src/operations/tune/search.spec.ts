@@ -122,12 +122,13 @@ describe('the search', () => {
     expect(measured.filter((run) => run.load === 'backlog')[0]).toMatchObject(point);
   });
 
-  it('stops when the machine is full', () => {
+  it('asks whether a message is cheaper with more in flight when the machine is full, and stops when it is not', () => {
     const full = simulate(
       { residence: 5, cpu: 1, others: 1, cores: 1 },
       { workers: 1, concurrency: 50, poolSize: 10, group: 1 },
     );
-    expect(nextMove(SPACE, full)).toBeUndefined();
+    expect(nextMove(SPACE, full)).toMatchObject({ workers: 1, concurrency: 100 });
+    expect(nextMove(SPACE, full, 'concurrency')).toBeUndefined();
   });
 
   it('tries commit groups at the best point', async () => {

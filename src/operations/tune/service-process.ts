@@ -22,7 +22,8 @@ export class ServiceProcess {
     role: 'api' | 'worker',
     variables: Readonly<Record<string, string>>,
     mix: Mix,
-    private readonly log: string,
+    /** Where it writes its log. */
+    readonly log: string,
     onDeath: (error: Error) => void,
   ) {
     const output = openSync(log, 'w');
@@ -57,6 +58,11 @@ export class ServiceProcess {
       await delay(POLL);
     }
     throw new Error(`tune: expected a process to listen within ${START_TIMEOUT / 1_000} s: ${this.lastWords()}`);
+  }
+
+  /** From now on each message waits so long for others, milliseconds: an external service that has become slower. */
+  setServiceTime(serviceTime: number): void {
+    this.child.send({ serviceTime });
   }
 
   /** At once: all that it holds belongs to the tuner and is thrown away. */

@@ -8,15 +8,13 @@ import { readEnvironment, type Environment } from '../../config/environment';
 import { migrate } from '../../database/migrate';
 import type { Mix } from '../plan/capacity';
 import { channelsFor } from '../plan/plan';
-import { CORES, cpuOfFamily, cpuOfMachine, cpuOfProcess, listenerOn, postmasterOf } from './cpu-clock';
-import type { CpuUse, Measurement, Point, Sample } from './measurement';
+import { listenerOn, postmasterOf } from './cpu-clock';
+import type { Measurement, Point } from './measurement';
 import { OpenLoop } from './open-loop';
 import { ServiceProcess } from './service-process';
-import { percentiles } from './statistics';
 import { TuneBroker } from './tune-broker';
 import { TuneDatabaseRepository, type Template } from './tune-database.repository';
-
-const SAMPLE_INTERVAL = 250;
+import { observe, SAMPLE_INTERVAL } from './window';
 
 /** Posts go on for so much longer than the window, milliseconds: the first deliveries come some moments after the first posts. */
 const POSTING_MARGIN = 1_000;
@@ -33,16 +31,6 @@ export interface StageOptions {
   readonly users: number;
   /** How long a point runs before it counts, milliseconds: code is compiled, pools and statements are made. */
   readonly warmUp: number;
-}
-
-/** CPU clocks at one moment, seconds. */
-interface Clocks {
-  readonly workers: number;
-  readonly database: number | undefined;
-  readonly broker: number | undefined;
-  readonly api: number;
-  readonly tuner: number;
-  readonly machine: number | undefined;
 }
 
 export class Stage {
@@ -95,6 +83,11 @@ export class Stage {
     return this.database.name;
   }
 
+  /** With the password. */
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
   /** Works through a backlog that never runs dry, for `milliseconds` after the warm-up. */
   async backlog(
     point: Point,
@@ -103,16 +96,42 @@ export class Stage {
     expected: number,
     signal: AbortSignal,
   ): Promise<Measurement> {
-    return this.withWorkers(point, signal, async (stop) => {
-      const span = (this.options.warmUp + milliseconds) / 1_000;
-      await this.seed(Math.ceil(expected * span * 1.5) + 2 * point.workers * point.concurrency);
-      const refill = this.keepFilled(stop);
-      await this.untilAllWork(stop);
+    const enough = Math.ceil((expected * (this.options.warmUp + milliseconds) * 1.5) / 1_000);
+    return this.underLoad(point, enough, signal, async (_workers, stop) => {
+      await delay(this.options.warmUp, undefined, { signal: stop });
       const window = await this.observe(milliseconds, stop);
-      refill.stop();
-      await refill.stopped;
       return { ...window, ...point, why, load: 'backlog', critical: undefined, offered: undefined };
     });
+  }
+
+  /**
+   * Lets `work` watch workers that have a backlog which never runs dry. All of them have taken messages by then.
+   * @param events how many are stored and queued to begin with; more come as they are needed
+   * @param variables of the workers, instead of what the point says
+   */
+  async underLoad<T>(
+    point: Point,
+    events: number,
+    signal: AbortSignal,
+    work: (workers: readonly ServiceProcess[], stop: AbortSignal) => Promise<T>,
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    return this.withWorkers(
+      point,
+      signal,
+      async (stop) => {
+        await this.seed(events + 2 * point.workers * point.concurrency);
+        const refill = this.keepFilled(stop);
+        try {
+          await this.untilAllWork(stop);
+          return await work(this.workers, stop);
+        } finally {
+          refill.stop();
+          await refill.stopped;
+        }
+      },
+      variables,
+    );
   }
 
   /** Posts at a rate through the api, and works on what comes. */
@@ -134,6 +153,7 @@ export class Stage {
         stop,
       );
       await this.untilAllWork(stop);
+      await delay(this.options.warmUp, undefined, { signal: stop });
       const since = Date.now();
       const window = await this.observe(milliseconds, stop);
       await posting;
@@ -182,12 +202,19 @@ export class Stage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private async withWorkers<T>(point: Point, outer: AbortSignal, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+  private async withWorkers<T>(
+    point: Point,
+    outer: AbortSignal,
+    work: (stop: AbortSignal) => Promise<T>,
+    variables: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
     const stop = AbortSignal.any([outer, this.dead.signal]);
     stop.throwIfAborted();
     await this.broker.empty();
     await this.database.empty();
-    this.workers = Array.from({ length: point.workers }, (_, index) => this.start('worker', `worker-${index}`, point));
+    this.workers = Array.from({ length: point.workers }, (_, index) =>
+      this.start('worker', `worker-${index}`, point, variables),
+    );
     try {
       return await work(stop);
     } finally {
@@ -203,7 +230,12 @@ export class Stage {
     return this.openLoop;
   }
 
-  private start(role: 'api' | 'worker', name: string, point: Point): ServiceProcess {
+  private start(
+    role: 'api' | 'worker',
+    name: string,
+    point: Point,
+    more: Readonly<Record<string, string>> = {},
+  ): ServiceProcess {
     const { environment } = this;
     const idle: Mix = { serviceTime: 0, cpuTime: 0 };
     const variables = {
@@ -224,6 +256,7 @@ export class Stage {
       MESSAGE_CONCURRENCY_PER_WORKER: String(point.concurrency),
       RABBITMQ_CHANNELS: String(channelsFor(point.concurrency)),
       COMMIT_GROUP_SIZE: String(point.group),
+      ...more,
     };
     readEnvironment(variables, { APP_ROLE: role }); // a mistake of ours is better told here than by a process that dies
     const log = join(this.folder, `${name}.log`);
@@ -269,7 +302,7 @@ export class Stage {
     await Promise.all(this.workers.map((worker) => worker.listening(signal)));
   }
 
-  /** All workers have taken messages, and have had the warm-up since. */
+  /** All workers have taken messages. */
   private async untilAllWork(signal: AbortSignal): Promise<void> {
     await this.untilAllListen(signal);
     const deadline = Date.now() + 30_000;
@@ -279,7 +312,6 @@ export class Stage {
         throw new Error('tune: expected every worker to take a message within 30 s of its start');
       await delay(20);
     }
-    await delay(this.options.warmUp, undefined, { signal });
   }
 
   private async untilNothingIsPending(signal: AbortSignal): Promise<void> {
@@ -292,78 +324,9 @@ export class Stage {
   }
 
   /** Watches for `milliseconds`, or until `enough`. */
-  private async observe(milliseconds: number, signal: AbortSignal, enough?: AbortSignal) {
-    // Reports come every 200 ms: rates are taken between two of a worker's own reports, so that their clock does not matter.
-    const first = this.workers.map((worker) => worker.reports.length - 1);
-    const before = this.clocks();
-    const begun = performance.now();
-    const queue: Sample[] = [];
-    while (performance.now() - begun < milliseconds && !(enough?.aborted ?? false)) {
-      signal.throwIfAborted();
-      const waiting = await this.broker.waiting();
-      const inFlight = this.workers.reduce((sum, worker) => sum + (worker.latest?.inFlight ?? 0), 0);
-      queue.push({ at: (performance.now() - begun) / 1_000, waiting, inFlight });
-      await delay(Math.min(SAMPLE_INTERVAL, Math.max(1, milliseconds - (performance.now() - begun))));
-    }
-    const seconds = (performance.now() - begun) / 1_000;
-    const after = this.clocks();
-    const seen = this.workers.map((worker, index) => worker.reports.slice(Math.max(0, first[index])));
-    const gained = (pick: (report: ServiceProcess['reports'][number]) => number) =>
-      seen.reduce(
-        (sum, reports) => sum + (reports.length > 1 ? pick(reports[reports.length - 1]) - pick(reports[0]) : 0),
-        0,
-      );
-    const throughput = seen.reduce((sum, reports) => {
-      const [from, to] = [reports[0], reports[reports.length - 1]];
-      return reports.length > 1 ? sum + ((to.done - from.done) * 1_000) / (to.at - from.at) : sum;
-    }, 0);
-    const done = Math.max(
-      1,
-      gained((report) => report.done),
-    );
-    const loops = seen.flatMap((reports) => reports.slice(1).map(({ elu }) => elu));
-    return {
-      seconds,
-      throughput,
-      failed: gained((report) => report.failed),
-      processing: percentiles(seen.flatMap((reports) => reports.slice(1).flatMap(({ times }) => times))),
-      cpu: cpuBetween(before, after, seconds),
-      cores: CORES,
-      eventLoop: loops.reduce((sum, elu) => sum + elu, 0) / Math.max(1, loops.length),
-      memory: this.workers.reduce((sum, worker) => sum + (worker.latest?.memory ?? 0), 0),
-      pool: {
-        waits: gained(({ pool }) => pool.waits) / done,
-        waitMs: gained(({ pool }) => pool.waitMs) / done,
-        heldMs: gained(({ pool }) => pool.heldMs) / done,
-      },
-      queue,
-    };
+  private observe(milliseconds: number, signal: AbortSignal, enough?: AbortSignal) {
+    const { workers, api, postmaster, brokerPid } = this;
+    const waiting = () => this.broker.waiting();
+    return observe({ workers, api, postmaster, brokerPid, waiting }, milliseconds, signal, enough);
   }
-
-  private clocks(): Clocks {
-    const { user, system } = process.cpuUsage();
-    return {
-      workers: this.workers.reduce((sum, { pid }) => sum + (cpuOfProcess(pid) ?? 0), 0),
-      database: this.postmaster === undefined ? undefined : cpuOfFamily(this.postmaster),
-      broker: this.brokerPid === undefined ? undefined : cpuOfProcess(this.brokerPid),
-      api: this.api ? (cpuOfProcess(this.api.pid) ?? 0) : 0,
-      tuner: (user + system) / 1e6,
-      machine: cpuOfMachine(),
-    };
-  }
-}
-
-function cpuBetween(before: Clocks, after: Clocks, seconds: number): CpuUse {
-  const used = (name: 'database' | 'broker' | 'machine') => {
-    const [from, to] = [before[name], after[name]];
-    return from === undefined || to === undefined ? undefined : (to - from) / seconds;
-  };
-  return {
-    workers: (after.workers - before.workers) / seconds,
-    database: used('database'),
-    broker: used('broker'),
-    machine: used('machine'),
-    api: (after.api - before.api) / seconds,
-    tuner: (after.tuner - before.tuner) / seconds,
-  };
 }

@@ -19,6 +19,8 @@ export interface ProcessReport {
   readonly inFlight: number;
   /** Bytes. */
   readonly memory: number;
+  /** CPU, milliseconds. */
+  readonly cpu: number;
   /** Share of the time in which the event loop was busy, 0..1. */
   readonly elu: number;
   /** Times at which a connection was asked for while all were lent; how long all waited and held, milliseconds. */
@@ -39,7 +41,7 @@ function argument(name: string): number {
   return value;
 }
 
-const serviceTime = argument('service-time');
+let serviceTime = argument('service-time');
 const cpuTime = argument('cpu-time');
 const counts = { delivered: 0, done: 0, failed: 0 };
 const pool = { waits: 0, waitMs: 0, heldMs: 0 };
@@ -97,12 +99,14 @@ const lendOf = (Pool.prototype as unknown as { connect: (this: Pool, lend?: Lend
 
 let last = performance.eventLoopUtilization();
 setInterval(() => {
+  const { user, system } = process.cpuUsage();
   const now = performance.eventLoopUtilization();
   const report: ProcessReport = {
     at: Date.now(),
     ...counts,
     inFlight: counts.delivered - counts.done - counts.failed,
     memory: process.memoryUsage.rss(),
+    cpu: (user + system) / 1_000,
     elu: performance.eventLoopUtilization(now, last).utilization,
     pool: { ...pool },
     times,
@@ -111,6 +115,8 @@ setInterval(() => {
   times = [];
   process.send?.(report);
 }, REPORT_INTERVAL).unref();
+
+process.on('message', (message: { serviceTime: number }) => (serviceTime = message.serviceTime));
 
 // Whoever started this process is gone, and so is the reason for it.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
