@@ -59,6 +59,7 @@ async function answer(question, { quick, services, progress, signal }) {
       settings,
       measurements,
       series = {},
+      lines,
     } = await question.run({ quick, services, arenas, progress, signal, onExit });
     const judged = question.targets.filter(({ only }) => only === undefined || only === (quick ? 'quick' : 'full'));
     return {
@@ -71,6 +72,7 @@ async function answer(question, { quick, services, progress, signal }) {
       series,
       targets: judged.map((target) => targets.judge(target, measurements)),
       charts: question.charts,
+      ...(lines && { lines }),
       measurements,
     };
   } finally {

@@ -1,6 +1,7 @@
 // @ts-check
-/** A result as a picture: horizontal bars in one SVG file that needs nothing else. */
+/** A result as a picture: horizontal bars, and lines, in one SVG file that needs nothing else. */
 import { FIGURES, format } from './figures.mjs';
+import { lineChart } from './line-chart.mjs';
 import { medianOf, seriesOf } from './report.mjs';
 
 const WIDTH = 860;
@@ -18,8 +19,8 @@ const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9'];
 export function chart(result) {
   let y = 34;
   const parts = [text(16, 22, result.asks, 'font-size="15" font-weight="600"')];
-  for (const one of result.charts) {
-    const { height, svg } = bars(result, one);
+  const drawn = [...result.charts.map((one) => bars(result, one)), ...(result.lines ?? []).map(lineChart)];
+  for (const { height, svg } of drawn) {
     if (height === 0) continue;
     parts.push(`<g transform="translate(0 ${y})">${svg}</g>`);
     y += height + GAP;

@@ -25,6 +25,12 @@ export const FIGURES = {
   memory_spread: { title: 'most ÷ least memory', unit: '', digits: 2 },
   start_seconds: { title: 'until all consume', unit: 's', digits: 1 },
   crash_seconds: { title: 'a crash costs', unit: 's', digits: 1 },
+  in_flight: { title: 'C in the end', unit: '', digits: 0 },
+  seconds_to: { title: '0.9 of the pinned best after', unit: 's', digits: 0 },
+  points: { title: 'runs', unit: '', digits: 0 },
+  time_share: { title: 'of the time of the grid', unit: '', digits: 2 },
+  predicted: { title: 'plan says', unit: 'msg/s', digits: 0 },
+  off_by: { title: 'off by', unit: '', digits: 2 },
   seconds: { title: 'time', unit: 's', digits: 2 },
   events: { title: 'messages', unit: '', digits: 0 },
 };

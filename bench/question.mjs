@@ -22,6 +22,7 @@
  * @property {Record<string, string | number>} settings of the workload, for the record
  * @property {import('./targets.cjs').Measurement[]} measurements
  * @property {Record<string, string>} [series] what each series is, in one line
+ * @property {readonly import('./line-chart.mjs').Lines[]} [lines] what is drawn over an axis
  *
  * @typedef {object} Chart
  * @property {string} title

@@ -16,6 +16,7 @@ import { chart } from './chart.mjs';
  * @property {Record<string, string>} series what each is
  * @property {import('./targets.cjs').Verdict[]} targets
  * @property {readonly import('./question.mjs').Chart[]} charts
+ * @property {readonly import('./line-chart.mjs').Lines[]} [lines]
  * @property {import('./targets.cjs').Measurement[]} measurements
  */
 
