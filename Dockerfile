@@ -9,6 +9,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ./
 COPY src ./src
+COPY dashboard ./dashboard
 RUN npm run build
 
 # What runs: no compiler, no test tools; and of the packages, no types, sources or source maps.

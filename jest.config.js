@@ -36,7 +36,13 @@ module.exports = {
     {
       ...project,
       displayName: 'unit',
-      roots: ['<rootDir>/src', '<rootDir>/test/docs', '<rootDir>/test/chaos', '<rootDir>/test/bench'],
+      roots: [
+        '<rootDir>/src',
+        '<rootDir>/dashboard/src',
+        '<rootDir>/test/docs',
+        '<rootDir>/test/chaos',
+        '<rootDir>/test/bench',
+      ],
       testMatch: ['**/*.spec.ts'],
     },
     {

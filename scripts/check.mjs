@@ -33,16 +33,19 @@ const CHECKS = [
   },
   {
     name: 'types',
-    finds: 'type errors in src, test, scripts and bench',
+    finds: 'type errors in src, test, dashboard, scripts and bench',
     commands: () => [
       ['tsc', '--noEmit', '--pretty', 'false'],
+      ['tsc', '--noEmit', '--pretty', 'false', '--project', 'dashboard'],
       ['tsc', '--noEmit', '--pretty', 'false', '--project', 'scripts'],
     ],
   },
   {
     name: 'imports',
     finds: 'cycles, and folders that know more than they should',
-    commands: () => [['depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err-long', 'src', 'test']],
+    commands: () => [
+      ['depcruise', '--config', '.dependency-cruiser.cjs', '--output-type', 'err-long', 'src', 'test', 'dashboard/src'],
+    ],
   },
   {
     name: 'unit',

@@ -22,6 +22,8 @@ const AGREED = new Set([
   'CC-BY-4.0',
   'Unlicense',
   'Zlib',
+  // Its conditions hold for its own files alone: a tool that the page is built with, of which nothing is in the image.
+  'MPL-2.0',
 ]);
 
 /** Of an expression such as `(MIT OR GPL-3.0)`, one side of an OR is enough; every part of an AND is needed. */

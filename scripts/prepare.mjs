@@ -61,6 +61,7 @@ function isBuilt() {
 function sourcesSignature() {
   const files = [
     ...filesBelow(join(checkoutDir, 'src')),
+    ...filesBelow(join(checkoutDir, 'dashboard')),
     ...readdirSync(checkoutDir)
       .filter((name) => /^(tsconfig.*|nest-cli|package)\.json$/.test(name))
       .map((name) => join(checkoutDir, name)),

@@ -12,7 +12,12 @@ import { findOnPath } from './services/find-binaries.mjs';
 import { withLock } from './services/lock.mjs';
 
 /** @type {Readonly<Record<string, import('./services/debian-packages.mjs').Package>>} program: the package that has it */
-const PACKAGES = { promtool: 'prometheus', prometheus: 'prometheus', kubectl: 'kubernetes-client' };
+const PACKAGES = {
+  promtool: 'prometheus',
+  prometheus: 'prometheus',
+  kubectl: 'kubernetes-client',
+  chromium: 'chromium',
+};
 
 /** @type {import('./command.mjs').Command} */
 async function main({ args, progress, signal }) {

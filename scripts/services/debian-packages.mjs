@@ -6,7 +6,7 @@
 import { run, lastLines } from '../processes.mjs';
 import { isOnPath } from './find-binaries.mjs';
 
-/** @typedef {'postgresql' | 'rabbitmq-server' | 'prometheus' | 'kubernetes-client' | `python3-${string}`} Package */
+/** @typedef {'postgresql' | 'rabbitmq-server' | 'prometheus' | 'kubernetes-client' | 'chromium' | `python3-${string}`} Package */
 
 /**
  * One script, because its clean-up must happen even when this process is killed halfway.
