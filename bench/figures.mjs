@@ -22,6 +22,7 @@ export const FIGURES = {
   acceptance_p50: { title: 'acceptance → commit p50', unit: 'ms', digits: 1 },
   acceptance_p95: { title: 'p95', unit: 'ms', digits: 1 },
   acceptance_p99: { title: 'p99', unit: 'ms', digits: 1 },
+  loop_p99: { title: "event loop's delay p99", unit: 'ms', digits: 0 },
   memory_spread: { title: 'most ÷ least memory', unit: '', digits: 2 },
   start_seconds: { title: 'until all consume', unit: 's', digits: 1 },
   crash_seconds: { title: 'a crash costs', unit: 's', digits: 1 },

@@ -158,6 +158,14 @@ describe('topics from JSON', () => {
     ]);
   });
 
+  it('takes items without a tag for no tag twice', () => {
+    const noTags = [{ topic_id: 'movie' }, { topic_id: 'puzzle' }];
+    expect(problemsOf(() => parseTopicAgents(JSON.stringify(noTags), 'json'))).toEqual([
+      'item 1: agent_tag: expected 1 to 255 characters, got nothing',
+      'item 2: agent_tag: expected 1 to 255 characters, got nothing',
+    ]);
+  });
+
   it.each([[null], [7], ['movie'], [[]]])('refuses an item that is %p', (item) => {
     expect(problemsOf(() => json([item]))).toEqual([
       'item 1: agent_tag: expected 1 to 255 characters, got nothing',

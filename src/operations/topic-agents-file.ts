@@ -31,7 +31,7 @@ export function parseTopicAgents(text: string, format: 'csv' | 'json'): TopicAge
       }
     }
     const known = topics.get(String(agent_tag));
-    if (known !== undefined && known !== topic_id) {
+    if (agent_tag !== undefined && known !== undefined && known !== topic_id) {
       problems.push(`${place}: expected each agent_tag once, got ${JSON.stringify(agent_tag)} for two topics`);
     }
     topics.set(String(agent_tag), String(topic_id));
