@@ -3,6 +3,7 @@ import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { errorCode } from '../errors/describe';
 import { watchConnection } from './connection-watchdog';
+import { joinWritesOf } from './joined-writes';
 import { TopologyReport } from './topology-report';
 
 /** What is known of the live connection. `since` is when the state began. */
@@ -43,6 +44,7 @@ export class BrokerMonitor implements OnModuleInit, OnModuleDestroy {
     });
     if (manager.isConnected()) this.become(true);
     this.endWatch = watchConnection(manager, 'main');
+    joinWritesOf(manager);
   }
 
   onModuleDestroy(): void {
