@@ -5,7 +5,7 @@
 \set turns (10 - :i % 4)
 \set change (10 - :i % 4 + 3 * (:i % 3) + 5 * (:i % 2) + CASE WHEN :i % 5 = 0 THEN 15 ELSE 0 END)
 BEGIN;
-SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
+SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at,
   CASE WHEN status = 'PENDING' THEN conversation_log::text END AS conversation_log,
   analysis, user_initiated_questions, session_emotion, new_memories_count
            FROM conversation_events WHERE conversation_id = 'bench-' || lpad((:i)::text, 8, '0');

@@ -4,7 +4,7 @@
 \set i (:n - 1) * :clients + :client_id + 1
 \set turns (10 - :i % 4)
 \set change (10 - :i % 4 + 3 * (:i % 3) + 5 * (:i % 2) + CASE WHEN :i % 5 = 0 THEN 15 ELSE 0 END)
-SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
+SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at,
   CASE WHEN status = 'PENDING' THEN conversation_log::text END AS conversation_log,
   analysis, user_initiated_questions, session_emotion, new_memories_count
            FROM conversation_events WHERE conversation_id = 'bench-' || lpad((:i)::text, 8, '0');
@@ -19,18 +19,11 @@ WITH counted AS (
          
     INSERT INTO friendship_status AS status
   (user_id, friendship_score, last_interaction_date, interaction_days, topic_metrics, updated_at)
-    SELECT per_user.user_id, per_user.score, per_user.last_end, per_user.days, coalesce(by_topic.metrics, '{}'), clock_timestamp()
-      FROM (SELECT user_id, sum(change) AS score, max(end_time) AS last_end,
-          range_agg(daterange(business_day, business_day, '[]')) AS days
-     FROM counted GROUP BY user_id) AS per_user
-      LEFT JOIN (SELECT user_id, jsonb_object_agg(topic_id, metrics) AS metrics
-          FROM (SELECT user_id, topic_id, jsonb_build_object(
-                         'score', sum(change), 'turns', sum(turns),
-                         'last_date', to_char(max(end_time) AT TIME ZONE 'UTC', ('YYYY-MM-DD"T"HH24' || chr(58) || 'MI' || chr(58) || 'SS.MS"Z"')),
-                         'agents_used', jsonb_agg(DISTINCT bot_id COLLATE "C")) AS metrics
-                  FROM counted WHERE topic_id IS NOT NULL GROUP BY user_id, topic_id) AS of_topic
-         GROUP BY user_id) AS by_topic USING (user_id)
-     ORDER BY per_user.user_id
+    SELECT user_id, change, end_time, datemultirange(daterange(business_day, business_day, '[]')),
+  CASE WHEN topic_id IS NULL THEN '{}' ELSE jsonb_build_object(topic_id, jsonb_build_object(
+    'score', change, 'turns', turns, 'last_date', to_char(end_time AT TIME ZONE 'UTC', ('YYYY-MM-DD"T"HH24' || chr(58) || 'MI' || chr(58) || 'SS.MS"Z"')), 'agents_used', jsonb_build_array(bot_id))) END,
+  clock_timestamp()
+      FROM counted
     ON CONFLICT (user_id) DO UPDATE SET
   friendship_score = status.friendship_score + excluded.friendship_score,
   last_interaction_date = greatest(status.last_interaction_date, excluded.last_interaction_date),

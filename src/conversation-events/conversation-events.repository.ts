@@ -3,7 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import type { QueryRunner, Repository } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { execute, type Statement } from '../database/statement';
-import { foldIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
+import { foldIntoFriendshipStatus, foldOneIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
 import type { Analysis } from '../scoring/analyser';
 import type { ScoreBreakdown } from '../scoring/score';
 import type { PreparedConversation } from './conversation-end';
@@ -19,7 +19,6 @@ export interface LoadedEvent {
   readonly attempt_count: number;
   readonly last_error_code: string | null;
   readonly accepted_at: Date;
-  readonly fingerprint: Buffer;
   /** The lines as JSON text: a long one is parsed elsewhere. */
   readonly conversation_log: string | null;
   readonly analysis: Analysis | null;
@@ -47,7 +46,7 @@ const INSERT: Statement = {
 };
 
 const WHAT_IS_LOADED = `
-         SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at, fingerprint,
+         SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at,
                 CASE WHEN status = 'PENDING' THEN conversation_log::text END AS conversation_log,
                 analysis, user_initiated_questions, session_emotion, new_memories_count
            FROM conversation_events`;
@@ -60,6 +59,11 @@ export const LOAD: Statement = {
 const LOAD_GROUP: Statement = {
   name: 'conversation_events_load_group',
   text: `${WHAT_IS_LOADED} WHERE conversation_id = ANY ($1)`,
+};
+
+const IS_ANOTHER: Statement = {
+  name: 'conversation_events_is_another',
+  text: 'SELECT FROM conversation_events WHERE conversation_id = $1 AND fingerprint <> $2',
 };
 
 /**
@@ -86,7 +90,7 @@ export const APPLY_SCORE: Statement = {
                   ${whatCountingSets('$2::numeric', '$3::jsonb', '$4', '$6')}
             WHERE conversation_id = $1 AND status = 'PENDING'
         RETURNING user_id, bot_id, end_time, business_day, topic_id, $2::numeric AS change, $5::bigint AS turns)
-         ${foldIntoFriendshipStatus('counted')}`,
+         ${foldOneIntoFriendshipStatus('counted')}`,
 };
 
 /**
@@ -198,6 +202,12 @@ export class ConversationEventsRepository {
   async load(runner: QueryRunner, conversationId: string): Promise<LoadedEvent | undefined> {
     const { rows } = await execute<LoadedEvent>(runner, LOAD, [conversationId]);
     return rows[0];
+  }
+
+  /** Whether another conversation is stored under this one's id. */
+  async isAnother(runner: QueryRunner, { fields, hash }: PreparedConversation): Promise<boolean> {
+    const { rowCount } = await execute(runner, IS_ANOTHER, [fields.conversation_id, hash]);
+    return rowCount === 1;
   }
 
   /** Like {@link load}, for several: in the order of the ids. */

@@ -123,8 +123,7 @@ export class ConversationProcessingService {
   /** A whole conversation in a message is stored like a posted one; a known one must be the same. */
   private async store(runner: QueryRunner, conversation: PreparedConversation): Promise<void> {
     if (await this.repository.insert(runner, conversation)) return;
-    const known = await this.repository.load(runner, conversation.fields.conversation_id);
-    if (known && !known.fingerprint.equals(conversation.hash)) throw new ConflictingConversation();
+    if (await this.repository.isAnother(runner, conversation)) throw new ConflictingConversation();
   }
 
   /** What was never posted here is fetched over the second lane, and goes on as if it had come with the message. */

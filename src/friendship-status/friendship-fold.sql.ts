@@ -7,9 +7,7 @@
  * Rows are written in the order of `user_id`, so that two groups cannot lock each other's users crosswise.
  */
 export function foldIntoFriendshipStatus(counted: string): string {
-  return `
-    INSERT INTO friendship_status AS status
-           (user_id, friendship_score, last_interaction_date, interaction_days, topic_metrics, updated_at)
+  return addToFriendshipStatus(`
     SELECT per_user.user_id, per_user.score, per_user.last_end, per_user.days, coalesce(by_topic.metrics, '{}'), clock_timestamp()
       FROM (SELECT user_id, sum(change) AS score, max(end_time) AS last_end,
                    range_agg(daterange(business_day, business_day, '[]')) AS days
@@ -17,11 +15,31 @@ export function foldIntoFriendshipStatus(counted: string): string {
       LEFT JOIN (SELECT user_id, jsonb_object_agg(topic_id, metrics) AS metrics
                    FROM (SELECT user_id, topic_id, jsonb_build_object(
                                   'score', sum(change), 'turns', sum(turns),
-                                  'last_date', to_char(max(end_time) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+                                  'last_date', ${isoTime('max(end_time)')},
                                   'agents_used', jsonb_agg(DISTINCT bot_id COLLATE "C")) AS metrics
                            FROM ${counted} WHERE topic_id IS NOT NULL GROUP BY user_id, topic_id) AS of_topic
                   GROUP BY user_id) AS by_topic USING (user_id)
-     ORDER BY per_user.user_id
+     ORDER BY per_user.user_id`);
+}
+
+/**
+ * The same for a CTE with at most one row, without grouping, sorting and joining: load and apply of a message together cost
+ * PostgreSQL 5 % less CPU (measured on a busy machine).
+ */
+export function foldOneIntoFriendshipStatus(counted: string): string {
+  return addToFriendshipStatus(`
+    SELECT user_id, change, end_time, datemultirange(daterange(business_day, business_day, '[]')),
+           CASE WHEN topic_id IS NULL THEN '{}' ELSE jsonb_build_object(topic_id, jsonb_build_object(
+             'score', change, 'turns', turns, 'last_date', ${isoTime('end_time')}, 'agents_used', jsonb_build_array(bot_id))) END,
+           clock_timestamp()
+      FROM ${counted}`);
+}
+
+/** @param additions a SELECT: for each user what is to be added, in the order of the columns below */
+function addToFriendshipStatus(additions: string): string {
+  return `
+    INSERT INTO friendship_status AS status
+           (user_id, friendship_score, last_interaction_date, interaction_days, topic_metrics, updated_at)${additions}
     ON CONFLICT (user_id) DO UPDATE SET
            friendship_score = status.friendship_score + excluded.friendship_score,
            last_interaction_date = greatest(status.last_interaction_date, excluded.last_interaction_date),
@@ -38,4 +56,9 @@ export function foldIntoFriendshipStatus(counted: string): string {
                       ELSE added.value END)
                  FROM jsonb_each(excluded.topic_metrics) AS added) END,
            updated_at = excluded.updated_at`;
+}
+
+/** As `Date.toISOString()` writes it. */
+function isoTime(instant: string): string {
+  return `to_char(${instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 }
