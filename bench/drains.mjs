@@ -8,7 +8,7 @@ const WARM_UP_SECONDS = { quick: 3, full: 5 };
 
 /**
  * A machine that is busy with other things lets it see less in that time; so often, it has seen enough, unless that takes far too long.
- * After 3,000 messages the service still took 1.5 times the CPU of plain amqplib + pg, after 8,000 1.2 times: the larger program takes longer.
+ * After 3,000 messages the service still took 1.5 times the CPU of plain amqplib + pg, drained for longer 1.2 times: the larger program takes longer to warm.
  */
 const WARM_UP_EVENTS = 8_000;
 const WARM_UP_PATIENCE = 3;
