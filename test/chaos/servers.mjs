@@ -15,6 +15,9 @@ import { rabbitmqEnvironment, startRabbitmq, stopRabbitmq } from '../../scripts/
 /** How long a broker may take to stop by itself. */
 const STOP_GRACE_MS = 20_000;
 
+/** How long one call of rabbitmqctl may take; it starts an Erlang of its own, which a busy machine keeps waiting. */
+const CTL_TIMEOUT_MS = 120_000;
+
 /** @typedef {import('../../scripts/processes.mjs').KnownProcess} KnownProcess */
 
 /**
@@ -206,7 +209,7 @@ async function createBroker({ run, binaries, folder, count, plugins, further, lo
       await nodes[0]?.start();
       await Promise.all(nodes.slice(1).map((node) => node.start()));
       if (count === 1) return;
-      const { code, output } = (await nodes[0]?.ctl(['await_online_nodes', String(count)], 60_000)) ?? {
+      const { code, output } = (await nodes[0]?.ctl(['await_online_nodes', String(count)], CTL_TIMEOUT_MS)) ?? {
         code: 1,
         output: '',
       };
@@ -217,7 +220,7 @@ async function createBroker({ run, binaries, folder, count, plugins, further, lo
     },
     /** rabbitmqctl on a living node; it must succeed, since a run without what it asks for would prove nothing. @param {string[]} args */
     ctl: async (args) => {
-      const { code, output } = (await living()?.ctl(args, 30_000)) ?? { code: 1, output: 'no node' };
+      const { code, output } = (await living()?.ctl(args, CTL_TIMEOUT_MS)) ?? { code: 1, output: 'no node' };
       if (code !== 0)
         throw new Error(`\`rabbitmqctl ${args.join(' ')}\` ended with code ${code}:\n${lastLines(output)}`);
     },
@@ -225,7 +228,7 @@ async function createBroker({ run, binaries, folder, count, plugins, further, lo
     leaderOf: async (queue) => {
       const { stdout } = (await living()?.ctl(
         ['list_queues', '--quiet', '--no-table-headers', 'name', 'leader'],
-        20_000,
+        CTL_TIMEOUT_MS,
       )) ?? { stdout: '' };
       const leader =
         stdout
