@@ -21,9 +21,12 @@ const SHORT = [
 
 const SHORT_FIGURES = ['rate', 'worker_us', 'postgres_us', 'rabbitmq_us'];
 
+/** Questions whose answers stand in docs/tuning.md. */
+const OF_TUNING = ['tuning', 'adaptive'];
+
 /** The body of docs/performance.md: every question, its targets, its table, its picture. */
 export function performanceChapter() {
-  const results = readResults();
+  const results = readResults().filter(({ question }) => !OF_TUNING.includes(question));
   if (results.length === 0) return NOTHING_YET;
   return results
     .map((result) =>
@@ -43,6 +46,35 @@ export function performanceChapter() {
 function explanations({ series }) {
   const lines = Object.entries(series).map(([name, what]) => `- ${name}: ${what}`);
   return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+/** What `npm run bench -- tuning` and `-- adaptive` found, for docs/tuning.md. @param {string} question */
+export function tuningPart(question) {
+  const result = readResults().find((one) => one.question === question);
+  if (!result) return `No full run has been recorded yet: \`npm run bench -- ${question}\`.`;
+  return [
+    `\`npm run bench -- ${question}\`, ${result.minutes.toFixed(0)} minutes. ${settingsLine(result)}.`,
+    targetTable(result.targets),
+    measurementTable(result, { spread: false }),
+    ...explanations(result),
+    ...(result.lines ?? []).filter(({ logX }) => logX).map(gridTable),
+    `![${result.asks}](../bench/results/${question}.svg)`,
+  ].join('\n\n');
+}
+
+/** Throughput at every point. @param {import('./line-chart.mjs').Lines} lines */
+function gridTable({ title, series }) {
+  const columns = [...new Set(series.flatMap(({ points }) => points.map(([c]) => c)))].sort((a, b) => a - b);
+  return [
+    `${title}, messages a second:`,
+    '',
+    `| | ${columns.map((c) => `C ${c}`).join(' | ')} |`,
+    `|---|${columns.map(() => '---:').join('|')}|`,
+    ...series.map(({ name, points }) => {
+      const cells = columns.map((c) => points.find(([x]) => x === c)?.[1]);
+      return `| ${name} | ${cells.map((rate) => (rate === undefined ? '' : format('rate', rate))).join(' | ')} |`;
+    }),
+  ].join('\n');
 }
 
 /** The README's table. */

@@ -10,7 +10,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { performanceChapter, pictures, shortTable } from '../bench/documents.mjs';
+import { performanceChapter, pictures, shortTable, tuningPart } from '../bench/documents.mjs';
 import { applyOnly, explicitStatements, loadAndApply } from '../bench/pgbench-scripts.mjs';
 import { runCommand } from './command.mjs';
 import { ensureBuilt, ensureInstalled } from './prepare.mjs';
@@ -42,6 +42,8 @@ const PARTS = [
   { file: 'docs/metrics.md', between: 'metrics', render: metricsTable },
   { file: 'README.md', between: 'performance', render: shortTable },
   { file: 'docs/performance.md', between: 'results', render: performanceChapter },
+  { file: 'docs/tuning.md', between: 'tuning', render: () => tuningPart('tuning') },
+  { file: 'docs/tuning.md', between: 'adaptive', render: () => tuningPart('adaptive') },
   ...pictures(),
   { file: 'bench/pgbench/load-and-apply.sql', render: () => loadAndApply(readStatements()).trimEnd() },
   { file: 'bench/pgbench/apply-only.sql', render: () => applyOnly(readStatements()).trimEnd() },

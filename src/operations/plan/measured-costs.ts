@@ -1,6 +1,6 @@
 /**
- * What one message and one process of this service cost. Measured by `tune` on two cores of a virtual machine with Node 20,
- * PostgreSQL 15 and RabbitMQ 3.10 on it; docs/tuning.md has the runs. Other machines differ: measure yours with `tune`.
+ * What one message and one process of this service cost: estimates for two cores of a virtual machine with Node 20, PostgreSQL 15 and
+ * RabbitMQ 3.10 on it, to be replaced by what `tune` measures. Other machines differ: measure yours, and give its JSON to `plan --measured`.
  */
 export interface Costs {
   /** CPU of the worker process for a message, beside the mix's own, milliseconds. */

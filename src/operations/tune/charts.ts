@@ -21,7 +21,8 @@ export interface LineChart {
 
 const WIDTH = 720;
 const HEIGHT = 300;
-const FRAME = { left: 64, right: 110, top: 16, bottom: 44 };
+/** At the top there is room for the mark's words. */
+const FRAME = { left: 64, right: 110, top: 32, bottom: 44 };
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
