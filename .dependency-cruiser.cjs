@@ -54,7 +54,7 @@ module.exports = {
     },
     {
       name: 'nobody-needs-operations',
-      comment: "The operators' tools act through the other modules' services; only the command line starts them.",
+      comment: "The operators' tools act through the other modules' services; only the command line, and the application for their page, start them.",
       severity: 'error',
       from: { path: '^(src|test)/', pathNot: ['^src/operations/', '^src/(app[.]module|cli)[.]ts$', '[.]spec[.]ts$'] },
       to: { path: '^src/operations/' },

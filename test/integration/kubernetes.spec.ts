@@ -26,6 +26,7 @@ const SECRETS: Readonly<Record<string, string>> = {
   DATABASE_URL: 'postgresql://role:password@postgres/friendship',
   RABBITMQ_URL: 'amqps://role:password@rabbitmq',
   API_KEYS: 'a-key-of-some-length',
+  OPERATOR_KEY: 'a-key-of-the-operators',
   ERASURE_KEY: 'e'.repeat(32),
 };
 

@@ -4,7 +4,9 @@ import { readEnvironment } from '../../src/config/environment';
 import { GRANTS } from '../../src/database/grants';
 import { migrate } from '../../src/database/migrate';
 import { conversation } from '../support/conversations';
+import { insertEvent } from '../support/insert-event';
 import { createNamespace, type Namespace } from '../support/namespace';
+import { Operator, OPERATOR_KEY } from '../support/operator';
 import { runCli } from '../support/run-cli';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { settledEvent } from '../support/stored';
@@ -110,11 +112,42 @@ describe('the roles of the database', () => {
     for (const line of [...api.lines, ...worker.lines, ...again.lines]) expect(line).not.toContain(DENIED);
   });
 
+  it('are enough for an operator who replays and discards over the page', async () => {
+    const variables = { ...namespace.variables, DATABASE_URL: urlOf('api'), OPERATOR_KEY };
+    const api = await (await ServiceProcess.start('api', variables)).ready();
+    const operator = await Operator.logIn(api);
+    const ids = await Promise.all([1, 2].map(() => insertEvent(namespace, 'child-3', { status: 'FAILED' })));
+    await namespace.database.query(
+      `INSERT INTO dead_letters (delivery_key, conversation_id, settles_event, reason, error_code, attempts,
+                                 last_failed_at, exchange, routing_key)
+       SELECT id, id, true, 'ATTEMPTS_EXHAUSTED', id, 3, now(), '', 'q' FROM unnest($1::text[]) AS id`,
+      [ids],
+    );
+    const cause = (id: string) => ({ reason: 'ATTEMPTS_EXHAUSTED', error_code: id });
+    expect(await operator.done('failures/replay', cause(ids[0]))).toMatchObject({ state: 'done', done: 1 });
+    expect(await operator.done('failures/discard', { ...cause(ids[1]), note: 'x' })).toMatchObject({ done: 1 });
+    const { totals, database } = await operator.state();
+    expect([totals.open_dead_letters, database.used_by_us]).not.toContain(null);
+    expect((await operator.get(`conversations/${ids[1]}`)).body).toMatchObject({ event: { status: 'FAILED' } });
+    const { rows } = await namespace.database.query<{ status: string }>(
+      'SELECT status FROM conversation_events WHERE conversation_id = $1',
+      [ids[0]],
+    );
+    expect(rows).toEqual([{ status: 'PENDING' }]);
+    expect(await api.stop()).toBe(0);
+    expect(api.lines.join('\n')).not.toContain(DENIED);
+  });
+
   it.each([
     ['api', 'UPDATE friendship_status SET friendship_score = 0'],
     ['api', `UPDATE conversation_events SET status = 'PROCESSED'`],
     ['api', 'UPDATE conversation_events SET friendship_score_change = 9'],
     ['api', 'DELETE FROM dead_letters'],
+    ['api', 'UPDATE dead_letters SET body = NULL'],
+    ['api', 'DELETE FROM operator_actions'],
+    ['api', `UPDATE operator_actions SET operator = 'somebody else'`],
+    ['worker', `SELECT reopen_failed_events('{}')`],
+    ['worker', 'SELECT FROM operator_actions'],
     ['api', 'DELETE FROM conversation_events'],
     ['worker', 'DELETE FROM conversation_events'],
     ['worker', 'DELETE FROM friendship_status'],

@@ -47,7 +47,7 @@ export class ServiceProcess {
   ): Promise<ServiceProcess> {
     const service = ServiceProcess.spawn(role, variables);
     const line = await Promise.race([
-      until('the service to listen', () => service.log.find(({ msg }) => msg === 'listening')),
+      until('the service to listen', () => service.log.find(({ msg }) => msg === 'listening'), 30),
       service.exited.then((code) => {
         throw new Error(`the service ended with ${code}: ${service.lines.slice(-5).join('\n')}`);
       }),

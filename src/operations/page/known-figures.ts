@@ -39,6 +39,11 @@ export class KnownFigures<T> {
     return this.reading;
   }
 
+  /** Whether what is known is known to be no longer so. */
+  get isExpired(): boolean {
+    return this.expired;
+  }
+
   /** The next {@link refresh} asks, however fresh it is. */
   expire(): void {
     this.expired = true;

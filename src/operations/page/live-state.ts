@@ -89,11 +89,11 @@ export class LiveState implements OnModuleInit {
     this.onTick.push(listener);
   }
 
-  /** What is known now. Waits a moment for what nobody has asked for lately, and never fails. */
+  /** What is known now. Waits a moment for what is not known or no longer so, and never fails. */
   async look(): Promise<State> {
     const isFirst = performance.now() - this.watchedAt > WATCHED_FOR;
     this.watchedAt = performance.now();
-    if (isFirst) {
+    if (isFirst || this.fast.isExpired) {
       const refreshed = Promise.all([this.refreshDatabase(), this.queues.refresh()]);
       await Promise.race([refreshed, delay(PATIENCE, undefined, { ref: false })]);
     }

@@ -56,7 +56,7 @@ const ADVANCE: Statement = {
 const END: Statement = {
   name: 'operator_actions_end',
   text: `UPDATE operator_actions
-            SET done = $2, error_code = $3, ended_at = now(), lease_until = NULL,
+            SET done = $2, error_code = $3::text, ended_at = now(), lease_until = NULL,
                 state = CASE WHEN $3::text IS NULL THEN 'done' ELSE 'failed' END
           WHERE action_id = $1 AND state = 'running'`,
 };
