@@ -12,12 +12,13 @@ COPY src ./src
 COPY dashboard ./dashboard
 RUN npm run build
 
-# What runs: no compiler, no test tools; and of the packages, no types, sources or source maps.
+# What runs: no compiler, no test tools; and of the packages, no types, sources, source maps, or builds for browsers and bundlers.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete
+ && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.[cm]ts' \) -delete \
+ && rm -rf node_modules/@opentelemetry/*/build/esm node_modules/@opentelemetry/*/build/esnext
 
 FROM ${RUNTIME_IMAGE}
 ENV NODE_ENV=production \

@@ -3,14 +3,20 @@ import { startApplication, stopApplication } from './application';
 import { CLOSE_MARGIN, EnvironmentError, readEnvironment } from './config/environment';
 import { ConnectionBudgetCheck } from './database/connection-budget-check';
 import { describeError } from './errors/describe';
+import { tracing } from './observability/trace-hooks';
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
   const starting = startApplication(environment);
   const stop = (reason: string, code: 0 | 1) => {
-    setTimeout(() => process.exit(1), environment.SHUTDOWN_TIMEOUT + CLOSE_MARGIN).unref();
+    const limit = environment.SHUTDOWN_TIMEOUT + CLOSE_MARGIN;
+    const deadline = performance.now() + limit;
+    setTimeout(() => process.exit(1), limit).unref();
     // A start under way comes to its end first, so that whatever it opened is closed.
-    void starting.then((app) => stopApplication(app, reason)).then(() => process.exit(code));
+    void starting
+      .then((app) => stopApplication(app, reason))
+      .then(() => tracing.hooks?.flush(deadline - performance.now()))
+      .then(() => process.exit(code));
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));
   const app = await starting;

@@ -15,6 +15,7 @@ import {
   type Parser,
 } from './environment-fields';
 import { connectionBudgetProblem, type ConnectionNeeds } from './connection-budget';
+import { tracingSettings, type TracingSettings } from './tracing-settings';
 
 /** One setting: what it means, what it accepts, and its default. The README's table and `.env.example` are made from these. */
 export interface Field {
@@ -489,6 +490,18 @@ export function readEnvironment(
   problems.push(...crossFieldProblems(values as Partial<Environment>));
   if (problems.length > 0) throw new EnvironmentError(problems);
   return Object.freeze(values as Environment);
+}
+
+/**
+ * For a process into which tracing was preloaded.
+ * @returns undefined where it is switched off all the same
+ * @throws EnvironmentError with all problems at once
+ */
+export function readTracingSettings(source: NodeJS.ProcessEnv = process.env): TracingSettings | undefined {
+  const problems: string[] = [];
+  const settings = tracingSettings(source, problems);
+  if (problems.length > 0) throw new EnvironmentError(problems);
+  return settings;
 }
 
 /** The variable's own value, or for a secret that of the file which `NAME_FILE` names. */

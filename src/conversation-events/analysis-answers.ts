@@ -18,7 +18,11 @@ interface Answer {
 @Injectable()
 export class AnalysisAnswers implements OnModuleDestroy {
   private readonly stopping = new AbortController();
-  private readonly saves = new GroupedWork<Answer, undefined>((answers) => this.save(answers), LARGEST_GROUP);
+  private readonly saves = new GroupedWork<Answer, undefined>(
+    'answers group',
+    (answers) => this.save(answers),
+    LARGEST_GROUP,
+  );
 
   constructor(
     private readonly queryRunners: QueryRunners,

@@ -25,11 +25,19 @@ export class CommitGroups {
   ) {
     const { COMMIT_GROUP_SIZE: size } = environment;
     this.grouped = size > 1;
-    this.loads = new GroupedWork((ids) => queryRunners.use((runner) => repository.loadGroup(runner, ids)), size);
-    this.applies = new GroupedWork((scored) => {
-      metrics.of.commitGroupSize.observe(scored.length);
-      return queryRunners.use((runner) => repository.applyScores(runner, scored));
-    }, size);
+    this.loads = new GroupedWork(
+      'load group',
+      (ids) => queryRunners.use((runner) => repository.loadGroup(runner, ids)),
+      size,
+    );
+    this.applies = new GroupedWork(
+      'commit group',
+      (scored) => {
+        metrics.of.commitGroupSize.observe(scored.length);
+        return queryRunners.use((runner) => repository.applyScores(runner, scored));
+      },
+      size,
+    );
   }
 
   /** The event, or undefined where there is none. Takes no lock, since the claim decides. */

@@ -94,9 +94,10 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async publish(due: readonly DueEvent[]): Promise<void> {
+    // A copy of the headers for each: tracing writes into them.
     const results = await Promise.allSettled(
       due.map((event) =>
-        this.events.publish(event, this.lanes.of(event, event.child_line ?? ''), event.enqueued_at, SWEPT),
+        this.events.publish(event, this.lanes.of(event, event.child_line ?? ''), event.enqueued_at, { ...SWEPT }),
       ),
     );
     const failed = due.filter((_, index) => results[index].status === 'rejected');

@@ -15,7 +15,7 @@ function controlledWork() {
 describe('grouped work', () => {
   it('does a lone item at once', async () => {
     const { groups, work } = controlledWork();
-    const done = new GroupedWork(work, 10).do('a');
+    const done = new GroupedWork('group', work, 10).do('a');
     await nextTurn();
     expect(groups.map(({ items }) => items)).toEqual([['a']]);
     groups[0].end();
@@ -24,7 +24,7 @@ describe('grouped work', () => {
 
   it('puts together what comes in one turn of the event loop, up to the largest group', async () => {
     const { groups, work } = controlledWork();
-    const grouped = new GroupedWork(work, 2);
+    const grouped = new GroupedWork('group', work, 2);
     const done = Promise.all(['a', 'b', 'c'].map((item) => grouped.do(item)));
     await nextTurn();
     expect(groups.map(({ items }) => items)).toEqual([['a', 'b'], ['c']]);
@@ -34,7 +34,7 @@ describe('grouped work', () => {
 
   it('collects what comes while two groups are under way, for the next one', async () => {
     const { groups, work } = controlledWork();
-    const grouped = new GroupedWork(work, 10);
+    const grouped = new GroupedWork('group', work, 10);
     const first = grouped.do('a');
     await nextTurn();
     const second = grouped.do('b');
@@ -53,11 +53,15 @@ describe('grouped work', () => {
 
   it('splits a group that fails until the guilty item stands alone', async () => {
     const groups: string[] = [];
-    const grouped = new GroupedWork<string, string>((items) => {
-      groups.push(items.join(''));
-      if (items.includes('e')) return Promise.reject(new Error('e is guilty'));
-      return Promise.resolve(items.map((item) => `${item} done`));
-    }, 10);
+    const grouped = new GroupedWork<string, string>(
+      'group',
+      (items) => {
+        groups.push(items.join(''));
+        if (items.includes('e')) return Promise.reject(new Error('e is guilty'));
+        return Promise.resolve(items.map((item) => `${item} done`));
+      },
+      10,
+    );
     const results = await Promise.allSettled(['a', 'b', 'c', 'd', 'e', 'f'].map((item) => grouped.do(item)));
     expect(results.map((result) => (result.status === 'fulfilled' ? result.value : String(result.reason)))).toEqual([
       'a done',
@@ -72,10 +76,14 @@ describe('grouped work', () => {
 
   it('tells everybody at once that the database is away, and goes on afterwards', async () => {
     let attempts = 0;
-    const grouped = new GroupedWork<string, string>((items) => {
-      if (++attempts > 1) return Promise.resolve(items);
-      return Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
-    }, 10);
+    const grouped = new GroupedWork<string, string>(
+      'group',
+      (items) => {
+        if (++attempts > 1) return Promise.resolve(items);
+        return Promise.reject(Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }));
+      },
+      10,
+    );
     const results = await Promise.allSettled(['a', 'b', 'c'].map((item) => grouped.do(item)));
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(attempts).toBe(1);

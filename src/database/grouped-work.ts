@@ -1,3 +1,4 @@
+import { tracing, type TraceOrigin } from '../observability/trace-hooks';
 import { isDatabaseAway } from './database-errors';
 
 /** How many groups run at once: while one is on its way to the disk, the next is prepared. */
@@ -5,6 +6,7 @@ const GROUPS_AT_ONCE = 2;
 
 interface Waiting<Item, Result> {
   readonly item: Item;
+  readonly origin: TraceOrigin | undefined;
   readonly resolve: (result: Result) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -19,10 +21,12 @@ export class GroupedWork<Item, Result> {
   private scheduled = false;
 
   /**
+   * @param name of what a group is, in a trace
    * @param work does all items of a group or, when it rejects, none; the results are in the order of the items
    * @param mostItems the largest group
    */
   constructor(
+    private readonly name: string,
     private readonly work: (items: readonly Item[]) => Promise<readonly Result[]>,
     private readonly mostItems: number,
   ) {}
@@ -30,7 +34,7 @@ export class GroupedWork<Item, Result> {
   /** Rejects with the error of this item alone: a group that fails is split until the guilty item stands by itself. */
   do(item: Item): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
+      this.waiting.push({ item, origin: tracing.hooks?.here(), resolve, reject });
       this.schedule();
     });
   }
@@ -58,7 +62,9 @@ export class GroupedWork<Item, Result> {
   private async run(group: readonly Waiting<Item, Result>[]): Promise<void> {
     let results: readonly Result[];
     try {
-      results = await this.work(group.map(({ item }) => item));
+      const work = () => this.work(group.map(({ item }) => item));
+      const origins = () => group.map(({ origin }) => origin);
+      results = await (tracing.hooks ? tracing.hooks.together(this.name, origins(), work) : work());
     } catch (error) {
       // A database that is away is nobody's fault: halves would only find it away again.
       if (group.length === 1 || isDatabaseAway(error)) {

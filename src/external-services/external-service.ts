@@ -14,6 +14,7 @@ import {
   type IPolicy,
 } from 'cockatiel';
 import { Pool, errors, type Dispatcher } from 'undici';
+import { tracing } from '../observability/trace-hooks';
 import { Recovery } from './recovery';
 import { UnexpectedAnswer } from './expected-answer';
 import { ExternalServiceError, type Failure, type ServiceName } from './external-service-error';
@@ -121,7 +122,9 @@ export class ExternalService {
     if (this.stopping) controller.abort();
     this.underWay.add(controller);
     try {
-      return await this.policy.execute(({ signal }) => this.tryOnce(call, signal), controller.signal);
+      const attempt = ({ signal }: { signal: AbortSignal }) => this.tryOnce(call, signal);
+      // Whoever waits for a free place is let in by another call.
+      return await this.policy.execute(tracing.hooks?.bind(attempt) ?? attempt, controller.signal);
     } catch (error) {
       throw this.toError(error);
     } finally {
@@ -145,7 +148,7 @@ export class ExternalService {
     const startedAt = performance.now();
     const tell = (outcome: 'ok' | Failure) => this.options.onTry?.(outcome, (performance.now() - startedAt) / 1000);
     try {
-      const result = await this.ask(call, signal);
+      const result = await this.askTraced(call, signal);
       tell('ok');
       return result;
     } catch (error) {
@@ -156,7 +159,17 @@ export class ExternalService {
     }
   }
 
-  private async ask<T>({ method, path, body, read, absent }: Call<T>, signal: AbortSignal): Promise<T> {
+  private askTraced<T>(call: Call<T>, signal: AbortSignal): Promise<T> {
+    const { name, url } = this.options;
+    if (!tracing.hooks) return this.ask(call, signal);
+    return tracing.hooks.request(name, call.method, url, (headers) => this.ask(call, signal, headers));
+  }
+
+  private async ask<T>(
+    { method, path, body, read, absent }: Call<T>,
+    signal: AbortSignal,
+    traceHeaders: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
     const answer = await this.pool.request({
       method,
       path: this.basePath + path,
@@ -164,6 +177,7 @@ export class ExternalService {
         accept: 'application/json',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...this.options.headers,
+        ...traceHeaders,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,

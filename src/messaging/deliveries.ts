@@ -12,6 +12,7 @@ import type { ConsumeMessage } from 'amqplib';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
 import { Metrics } from '../observability/metrics';
+import { tracing } from '../observability/trace-hooks';
 import { deadLetterMessage, forwardedMessage, retryMessage } from './forwarding';
 import { toIncomingMessage, type IncomingMessage } from './incoming-message';
 import type { Outcome } from './outcome';
@@ -141,6 +142,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     return (failure = '') => {
       messagesInFlight.dec({ messaging_destination_name: queue });
       const milliseconds = performance.now() - message.receivedAt;
+      if (failure !== '') tracing.hooks?.failed(failure);
       processDuration.observe({ ...labels, error_type: failure }, milliseconds / 1000);
       if (queue === this.topology.processing.queue.name) this.advance(failure !== '', milliseconds);
     };

@@ -2,6 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { destination, pino, stdTimeFunctions, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Environment } from '../config/environment';
+import { tracing } from './trace-hooks';
 
 /** The process's logger: one JSON object a line, or coloured text. Written in the background; the last lines are flushed. */
 export function createLogger(environment: Environment): Logger {
@@ -10,6 +11,7 @@ export function createLogger(environment: Environment): Logger {
     base: { role: environment.APP_ROLE, pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    ...(tracing.hooks ? { mixin: tracing.hooks.logFields } : {}),
   };
   if (environment.LOG_FORMAT === 'pretty') {
     return pino(

@@ -31,6 +31,12 @@ interface Document {
 
 const documents: Document[] = filesBelow('.', /\.md$/).map((path) => ({ path, text: read(path) }));
 
+/** The texts of a package's files. */
+function sources(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  return names.map((name) => readFileSync(join(folder, name), 'utf8'));
+}
+
 /** What is set as code: fenced blocks, and words between backticks. */
 function code({ text }: Document): string[] {
   const fenced = [...text.matchAll(/^```(?!mermaid)\w*\n([\s\S]*?)^```$/gm)].map(([, block]) => block);
@@ -159,12 +165,20 @@ describe('the documentation', () => {
   describe('about settings', () => {
     const environment = (paths: string[], pattern: RegExp) =>
       paths.flatMap((path) => [...read(path).matchAll(pattern)].map(([, name]) => name));
+    /** What OpenTelemetry's own packages read. */
+    const opentelemetry = (...packages: string[]) =>
+      packages
+        .flatMap((name) => sources(join(root, 'node_modules', '@opentelemetry', name, 'build', 'src')))
+        .flatMap((source) => source.replaceAll(/\$\{signalIdentifier\}/g, 'TRACES').match(/\bOTEL_[A-Z_]+/g) ?? []);
     const settings = new Set<string>([
       ...Object.keys(FIELDS),
       ...Object.entries<Field>(FIELDS).flatMap(([name, { secret }]) => (secret ? [`${name}_FILE`] : [])),
       ...environment(filesBelow('deploy', /\.yaml$/), /\bkey: ([A-Z][A-Z0-9_]+)/g),
       ...environment(['docker-compose.yml'], /\$\{([A-Z][A-Z0-9_]+)/g),
       ...environment(filesBelow('scripts', /\.mjs$/), /process\.env\.([A-Z][A-Z0-9_]+)/g),
+      'NODE_OPTIONS',
+      ...environment(['src/config/tracing-settings.ts'], /\b(OTEL_[A-Z_]+)/g),
+      ...opentelemetry('sdk-trace-base', 'otlp-exporter-base', 'resources'),
     ]);
 
     it('gives values only to variables that somebody reads', () => {
