@@ -6,7 +6,10 @@
 import { run, lastLines } from '../processes.mjs';
 import { isOnPath } from './find-binaries.mjs';
 
-/** @typedef {'postgresql' | 'rabbitmq-server' | 'prometheus' | 'kubernetes-client' | 'chromium' | `python3-${string}`} Package */
+/**
+ * @typedef {'postgresql' | 'rabbitmq-server' | 'prometheus' | 'kubernetes-client' | 'chromium' | `python3-${string}` | DockerPackage} Package
+ * @typedef {'docker.io' | 'containerd' | 'runc' | 'tini' | 'iptables' | 'debootstrap'} DockerPackage
+ */
 
 /**
  * One script, because its clean-up must happen even when this process is killed halfway.
@@ -34,6 +37,7 @@ case " $* " in *" postgresql "*)
   printf 'create_main_cluster = false\\n' > "$cluster" ;;
 esac
 if ! [ -e /usr/bin/epmd ]; then own_epmd=1; fi
+if ! [ -e /usr/sbin/dockerd ]; then own_docker=1; fi
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 apt-get -o DPkg::Lock::Timeout=120 update
 apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@"
@@ -41,6 +45,10 @@ for service in rabbitmq-server prometheus; do
   case " $* " in *" $service "*) update-rc.d "$service" disable || true ;; esac
 done
 if [ "\${own_epmd:-}" = 1 ] && command -v systemctl > /dev/null; then systemctl disable epmd.service epmd.socket || true; fi
+if [ "\${own_docker:-}" = 1 ] && [ -e /usr/sbin/dockerd ]; then
+  update-rc.d docker disable || true
+  if command -v systemctl > /dev/null; then systemctl disable docker.service docker.socket containerd.service || true; fi
+fi
 `;
 
 /**

@@ -14,6 +14,9 @@ import { createServers } from './servers.mjs';
 export const QUEUE = 'conversation_events_processing';
 const RETRY_DELAYS_MS = [1_000, 2_000, 4_000, 8_000];
 
+/** As the service is told. */
+export const RETRY_DELAYS = RETRY_DELAYS_MS.map((wait) => `${wait}ms`).join(',');
+
 /** Every queue in which a message may wait. */
 export const QUEUES = [QUEUE, ...RETRY_DELAYS_MS.map((wait) => `${QUEUE}.retry.${wait}ms`), `${QUEUE}.dead-letters`];
 
@@ -122,7 +125,7 @@ function serviceEnvironment(servers, apis, workers) {
     DATABASE_URL: servers.database.url,
     RABBITMQ_URL: servers.broker.url,
     RABBITMQ_QUEUE: QUEUE,
-    RETRY_DELAYS: RETRY_DELAYS_MS.map((wait) => `${wait}ms`).join(','),
+    RETRY_DELAYS,
     // The sweeper's grace time is twice this.
     DATABASE_STATEMENT_TIMEOUT: '2s',
     // Logins are slow while a busy machine brings everything back at once.
