@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Two projects: `unit` needs nothing but Node, `integration` needs PostgreSQL and RabbitMQ (`npm test` provides them).
+ * `unit` needs nothing but Node, `integration` needs PostgreSQL and RabbitMQ (`npm test` provides them), `browser` Chromium as
+ * well (`npm run e2e:page`).
  *
  *   npx jest --selectProjects unit
  */
@@ -49,6 +50,13 @@ module.exports = {
       ...project,
       displayName: 'integration',
       roots: ['<rootDir>/test/integration'],
+      setupFilesAfterEnv: ['<rootDir>/test/support/no-leaks.ts'],
+      testMatch: ['**/*.spec.ts'],
+    },
+    {
+      ...project,
+      displayName: 'browser',
+      roots: ['<rootDir>/test/browser'],
       setupFilesAfterEnv: ['<rootDir>/test/support/no-leaks.ts'],
       testMatch: ['**/*.spec.ts'],
     },

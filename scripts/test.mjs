@@ -4,6 +4,7 @@
  *
  *   npm test                       all tests
  *   npm test -- scoring --watch    what follows goes to Jest
+ *   npm run e2e:page               those in a browser instead (--browser), which `npm test` leaves out
  *   npm test -- --keep             PostgreSQL and RabbitMQ keep running (KEEP_SERVICES=1 does the same)
  */
 import { spawn } from 'node:child_process';
@@ -17,7 +18,8 @@ import { checkoutDir } from './services/checkout.mjs';
 /** @type {import('./command.mjs').Command} */
 async function main({ args, progress, signal, onExit }) {
   const keep = args.includes('--keep') || process.env.KEEP_SERVICES === '1';
-  const jestArgs = args.filter((arg) => arg !== '--keep');
+  const projects = args.includes('--browser') ? '--selectProjects=browser' : '--ignoreProjects=browser';
+  const jestArgs = [projects, ...args.filter((arg) => arg !== '--keep' && arg !== '--browser')];
   await ensureInstalled({ progress, signal });
   await ensureBuilt({ progress, signal });
   const services = await provideServices({ progress, signal, keep });

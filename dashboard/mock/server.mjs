@@ -20,9 +20,10 @@ const PORT = 4173;
 const INTERVAL_MS = 2_000;
 const built = join(import.meta.dirname, '..', '..', 'dist', 'ops');
 
-/** What the api allows the page; a test compares this with the api's own header. */
+/** The same as the api's own (src/operations/page/page.controller.ts); the browser's test compares the two. */
 export const CONTENT_SECURITY_POLICY =
-  "default-src 'none';script-src 'self';style-src 'self';img-src 'self';connect-src 'self';base-uri 'none';form-action 'self';frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+  "manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /** @type {Readonly<Record<string, string>>} */
 const TYPES = {
@@ -91,6 +92,8 @@ export async function startMock({ scene = 'calm', port = 0 } = {}) {
       done: 0,
       total: group?.count ?? body.dead_letter_ids?.length ?? 0,
       at: new Date().toISOString(),
+      ended_at: null,
+      error_code: null,
     });
     tell();
     return { action_id: String(actions.length) };

@@ -1,11 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import { get, told } from './api';
-import type { Action } from './contract';
+import type { Action, Ending } from './contract';
 import { count, moment, words } from './format';
 import type { IconName } from './icon';
 import { Status } from './status';
 
-const LEVELS: Readonly<Record<Action['state'], IconName>> = { running: 'unknown', done: 'good', failed: 'bad' };
+const LEVELS: Readonly<Record<Ending, IconName>> = { running: 'unknown', done: 'good', failed: 'bad' };
 
 /** What operators did, newest first: as recorded, sign-ins that failed among them. */
 export function Actions({ actions }: { readonly actions: readonly Action[] }) {
@@ -49,7 +49,7 @@ export function Actions({ actions }: { readonly actions: readonly Action[] }) {
                     {words(action.action)} <span class="muted">{action.what}</span>
                   </td>
                   <td>
-                    <Status level={LEVELS[action.state]}>{action.state}</Status>
+                    <Outcome action={action} />
                   </td>
                   <td class="number">{action.total === 0 ? '–' : `${count(action.done)} of ${count(action.total)}`}</td>
                 </tr>
@@ -59,5 +59,21 @@ export function Actions({ actions }: { readonly actions: readonly Action[] }) {
         </div>
       )}
     </section>
+  );
+}
+
+/** A sign-in that was refused is recorded like one that was not; only its name says which. */
+function Outcome({ action: { action, state, error_code: code } }: { readonly action: Action }) {
+  if (action === 'failed_login') return <Status level="warn">refused</Status>;
+  return (
+    <Status level={LEVELS[state]}>
+      {state}
+      {code !== null && (
+        <>
+          {' '}
+          <code>{code}</code>
+        </>
+      )}
+    </Status>
   );
 }

@@ -92,7 +92,7 @@ export function Chart({ title, times, series, format, least, gap }: ChartProps) 
                 {label}
               </text>
             ))}
-            {series.map(({ name, look, values }) => (
+            {[...series].reverse().map(({ name, look, values }) => (
               <path
                 key={name}
                 class={`line ${look}`}

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { send, told } from './api';
+import { Refusal, send, told } from './api';
 import { counted } from './format';
 import { Status } from './status';
 
@@ -21,28 +21,33 @@ interface ConfirmActionProps {
 }
 
 const LONGEST_NOTE = 1_000;
+/** How long to wait for another action to end, before asking again, ms. */
+const ROOM_WAIT = 1_500;
 
 /** Asks before anything happens, and says how much will. A discard wants a reason, since nobody can take it back. */
 export function ConfirmAction({ action, targets, onDone, onCancel }: ConfirmActionProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [note, setNote] = useState('');
   const [problem, setProblem] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [begun, setBegun] = useState<number | null>(null);
   useEffect(() => dialog.current?.showModal(), []);
 
   const total = targets.reduce((sum, target) => sum + (action === 'replay' ? target.replayable : target.count), 0);
   const left = targets.reduce((sum, target) => sum + target.count, 0) - total;
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
-    setBusy(true);
     setProblem(null);
     try {
-      for (const { body } of targets)
-        await send('POST', `/failures/${action}`, action === 'discard' ? { ...body, note: note.trim() } : body);
+      for (const [index, { body }] of targets.entries()) {
+        setBegun(index);
+        await whenThereIsRoom(() =>
+          send('POST', `/failures/${action}`, action === 'discard' ? { ...body, note: note.trim() } : body),
+        );
+      }
       onDone();
     } catch (error) {
       setProblem(told(error));
-      setBusy(false);
+      setBegun(null);
     }
   };
 
@@ -80,6 +85,11 @@ export function ConfirmAction({ action, targets, onDone, onCancel }: ConfirmActi
             </label>
           </>
         )}
+        {begun !== null && targets.length > 1 && (
+          <p class="muted" role="status">
+            {counted(begun, 'cause')} of {targets.length} begun; the service works on a few at a time …
+          </p>
+        )}
         <div role="alert">{problem !== null && <Status level="bad">{problem}</Status>}</div>
         <div class="row end">
           <button type="button" onClick={() => dialog.current?.close()}>
@@ -88,7 +98,7 @@ export function ConfirmAction({ action, targets, onDone, onCancel }: ConfirmActi
           <button
             type="submit"
             class={action === 'replay' ? 'primary' : 'danger strong'}
-            disabled={busy || (action === 'discard' && note.trim() === '')}
+            disabled={begun !== null || (action === 'discard' && note.trim() === '')}
           >
             {action === 'replay' ? 'Replay' : 'Discard'}
           </button>
@@ -96,4 +106,17 @@ export function ConfirmAction({ action, targets, onDone, onCancel }: ConfirmActi
       </form>
     </dialog>
   );
+}
+
+/** The service refuses more than a few actions at once: the rest of a selection waits here. @throws Refusal */
+async function whenThereIsRoom(begin: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await begin();
+      return;
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 429) throw error;
+      await new Promise((resolve) => void setTimeout(resolve, ROOM_WAIT));
+    }
+  }
 }

@@ -2,140 +2,26 @@
  * What the api answers below /ops/api. Times are UTC ISO 8601, durations seconds, rates per second.
  * `null` means that nobody knows now (its source is away): the page says so and never shows a 0 instead.
  */
+import type { ActionState, CriticalTime, Outage } from '../../src/operations/page/state';
 
-export type Part = 'database' | 'broker';
+export type {
+  ActionState as Action,
+  ExternalState as ExternalService,
+  InstanceState as Instance,
+  Moment,
+  Outage,
+  Resource,
+  State,
+} from '../../src/operations/page/state';
 
-export interface Outage {
-  readonly part: Part;
-  /** Since when; null: it was so when the api started. */
-  readonly since: string | null;
-  readonly reason: string;
-}
+/** What can be away. */
+export type Part = Outage['part'];
 
-export interface Lane {
-  readonly name: 'main' | 'analysis';
-  readonly queue: string;
-  readonly ready: number | null;
-  readonly consumers: number | null;
-}
+/** A part of the critical time. */
+export type Share = CriticalTime['split'][number];
 
-/** One point of the last ten minutes. */
-export interface Moment {
-  readonly at: string;
-  readonly accepted: number;
-  readonly settled: number;
-  readonly ready: number | null;
-  readonly in_flight: number;
-  readonly p50: number | null;
-  readonly p99: number | null;
-}
-
-/** One process. */
-export interface Instance {
-  readonly instance: string;
-  readonly role: 'api' | 'worker' | 'all';
-  readonly version: string;
-  readonly started_at: string;
-  readonly seen_seconds_ago: number;
-  readonly ready: boolean;
-  readonly reason: string | null;
-  readonly in_flight: number;
-  readonly concurrency: number;
-  /** Of one core: 1 is a core fully used. */
-  readonly cpu_share: number;
-  readonly event_loop_p99_seconds: number;
-  readonly memory_bytes: number;
-  readonly pool_used: number;
-  readonly pool_size: number;
-  readonly pool_waiting: number;
-  readonly settled_per_second: number;
-}
-
-export type Resource =
-  'nothing' | 'concurrency' | 'worker_cpu' | 'database_pool' | 'external_service' | 'database' | 'broker' | 'unknown';
-
-export interface Share {
-  readonly part: 'queue' | 'slot' | 'external' | 'database' | 'ack';
-  readonly mean: number | null;
-  readonly p95: number | null;
-}
-
-export interface ExternalService {
-  readonly service: string;
-  readonly breaker: 'closed' | 'half_open' | 'open';
-  readonly calls_per_second: number;
-  readonly p95: number | null;
-  readonly failures_per_second: number;
-}
-
-/** An audited action of an operator. */
-export interface Action {
-  readonly action_id: string;
-  readonly operator: string;
-  readonly action: string;
-  readonly what: string;
-  readonly state: 'running' | 'done' | 'failed';
-  readonly done: number;
-  readonly total: number;
-  readonly at: string;
-}
-
-export interface State {
-  readonly at: string;
-  readonly interval_seconds: number;
-  readonly version: string;
-  readonly unavailable: readonly Outage[];
-  readonly backlog: {
-    readonly oldest_unsettled_seconds: number | null;
-    readonly lanes: readonly Lane[];
-    readonly retry_waiting: number | null;
-    readonly dead_letters_arriving: number | null;
-    readonly in_flight: number;
-    readonly seconds_to_drain: number | null;
-    readonly growing: boolean;
-  };
-  readonly rates: {
-    readonly accepted: number;
-    readonly settled: number;
-    readonly failed_attempts: number;
-    readonly duplicates: number;
-  };
-  readonly history: readonly Moment[];
-  readonly workers: {
-    readonly expected: number | null;
-    readonly ready: number;
-    readonly in_flight: number;
-    readonly concurrency: number;
-    readonly list: readonly Instance[];
-  };
-  readonly binds: { readonly resource: Resource; readonly why: string };
-  readonly critical_time: {
-    readonly p50: number | null;
-    readonly p95: number | null;
-    readonly p99: number | null;
-    readonly count: number;
-    readonly split: readonly Share[];
-  };
-  readonly external: readonly ExternalService[];
-  readonly database: {
-    readonly connections: number | null;
-    readonly budget: number | null;
-    readonly used_by_us: number | null;
-  };
-  readonly totals: {
-    readonly duplicates_suppressed: number;
-    readonly republished: number;
-    readonly open_dead_letters: number | null;
-    readonly failed_events: number | null;
-  };
-  readonly audit: {
-    readonly at: string;
-    readonly users: number;
-    readonly events: number;
-    readonly differences: number;
-  } | null;
-  readonly actions: readonly Action[];
-}
+/** What became of an action. */
+export type Ending = ActionState['state'];
 
 /** Open dead letters with the same cause. */
 export interface FailureGroup {

@@ -1,5 +1,6 @@
 import type { Share, State } from './contract';
-import { counted, duration, percent } from './format';
+import { counted, duration, NOT_KNOWN, percent } from './format';
+import { isAway } from './known';
 
 const PARTS: Readonly<Record<Share['part'], readonly [name: string, means: string]>> = {
   queue: ['Queue', 'from acceptance until a worker received it'],
@@ -12,15 +13,14 @@ const PARTS: Readonly<Record<Share['part'], readonly [name: string, means: strin
 /** How long a conversation takes from acceptance to commit, and where that time goes. */
 export function CriticalTime({ state }: { readonly state: State }) {
   const { p50, p95, p99, count, split } = state.critical_time;
+  const silent = isAway(state, 'broker');
+  const text = silent ? NOT_KNOWN : count === 0 ? 'nothing was completed' : counted(count, 'conversation');
   const total = split.reduce((sum, { mean }) => sum + (mean ?? 0), 0);
   return (
     <section id="critical-time" class="card" aria-labelledby="critical-time-name">
       <div class="row spread">
         <h2 id="critical-time-name">Critical time</h2>
-        <p class="muted">
-          from acceptance to commit, last minute,{' '}
-          {count === 0 ? 'nothing was completed' : counted(count, 'conversation')}
-        </p>
+        <p class="muted">from acceptance to commit, last minute, {text}</p>
       </div>
       <div class="critical">
         <dl class="quantiles">

@@ -37,7 +37,7 @@ export function Dashboard({ state, connection, operator, onSignOut }: DashboardP
         ) : (
           <>
             <Outages state={state} connection={connection} />
-            <Headline state={state} />
+            {state.unavailable.length === 0 && <Headline state={state} />}
             <Now state={state} />
             <Traffic state={state} />
             <CriticalTime state={state} />

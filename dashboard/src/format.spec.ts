@@ -51,7 +51,7 @@ describe('what a person reads', () => {
   it('shows memory and shares in whole units', () => {
     expect(bytes(163 * 1_048_576)).toBe('163 MiB');
     expect(bytes(1.25 * 1_073_741_824)).toBe('1.3 GiB');
-    expect(percent(0.874)).toBe('87 %');
+    expect([0, 0.002, 0.874].map(percent)).toEqual(['0 %', '< 1 %', '87 %']);
   });
 
   it('names the date only of another day, in the zone of the reader', () => {

@@ -63,7 +63,8 @@ export function rate(perSecond: number | null): string {
 
 /** A share as a percentage: 0.874 is 87 %. */
 export function percent(share: number | null): string {
-  return share === null || Number.isNaN(share) ? NOT_KNOWN : `${Math.round(share * 100)} %`;
+  if (share === null || Number.isNaN(share)) return NOT_KNOWN;
+  return share > 0 && share < 0.005 ? '< 1 %' : `${Math.round(share * 100)} %`;
 }
 
 /** Memory: 163 MiB, 1.2 GiB. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import type { State } from './contract';
 import { count, duration, rate, roughly, NOT_KNOWN } from './format';
+import { isAway, ofAll } from './known';
 import { Meter } from './meter';
 import { Status } from './status';
 import { RESOURCES, waitingMessages } from './verdict';
@@ -34,10 +35,11 @@ function Tile({ name, children }: { readonly name: string; readonly children: Co
 function Backlog({ state }: { readonly state: State }) {
   const { oldest_unsettled_seconds: oldest, lanes, retry_waiting: retries } = state.backlog;
   const waiting = waitingMessages(state);
-  const nothing = oldest === null && waiting === 0 && !isAway(state, 'database');
+  // Where the database answers, none is an answer.
+  const none = oldest === null && !isAway(state, 'database');
   return (
     <Tile name="Oldest message">
-      <Figure value={nothing ? 'none' : duration(oldest)} />
+      <Figure value={none ? 'none' : duration(oldest)} />
       <p>{drain(state, waiting)}</p>
       <dl class="pairs">
         {lanes.map(({ name, ready }) => (
@@ -55,10 +57,6 @@ function Backlog({ state }: { readonly state: State }) {
   );
 }
 
-function isAway({ unavailable }: State, wanted: 'database' | 'broker'): boolean {
-  return unavailable.some(({ part }) => part === wanted);
-}
-
 function drain({ backlog }: State, waiting: number | null) {
   if (backlog.growing) return <Status level="bad">The backlog grows</Status>;
   if (backlog.seconds_to_drain !== null)
@@ -72,8 +70,10 @@ function drain({ backlog }: State, waiting: number | null) {
 }
 
 function Flow({ state }: { readonly state: State }) {
-  const { accepted, settled, failed_attempts: failed } = state.rates;
-  const difference = accepted - settled;
+  const { accepted, settled: settledHere, failed_attempts: failed } = state.rates;
+  const settled = ofAll(state, settledHere);
+  const alone = settled === null;
+  const difference = accepted - settledHere;
   // Within a tenth the two are the same: they are counted in different processes.
   const level = Math.abs(difference) <= Math.max(0.5, 0.1 * accepted);
   return (
@@ -81,7 +81,7 @@ function Flow({ state }: { readonly state: State }) {
       <div class="versus">
         <div>
           <Figure value={rate(accepted)} />
-          <p class="muted">arrive</p>
+          <p class="muted">{alone ? 'arrive here' : 'arrive'}</p>
         </div>
         <div>
           <Figure value={rate(settled)} />
@@ -91,11 +91,17 @@ function Flow({ state }: { readonly state: State }) {
       <dl class="pairs">
         <div>
           <dt>Difference</dt>
-          <dd>{level ? 'balanced' : `${rate(Math.abs(difference))} ${difference > 0 ? 'left over' : 'caught up'}`}</dd>
+          <dd>
+            {alone
+              ? NOT_KNOWN
+              : level
+                ? 'balanced'
+                : `${rate(Math.abs(difference))} ${difference > 0 ? 'left over' : 'caught up'}`}
+          </dd>
         </div>
         <div>
           <dt>Failed attempts</dt>
-          <dd>{rate(failed)}</dd>
+          <dd>{rate(ofAll(state, failed))}</dd>
         </div>
       </dl>
     </Tile>
@@ -105,23 +111,26 @@ function Flow({ state }: { readonly state: State }) {
 function InFlight({ state }: { readonly state: State }) {
   const { workers } = state;
   const running = workers.list.filter(({ role }) => role !== 'api').length;
-  const expected = workers.expected ?? running;
+  const expected = workers.expected ?? ofAll(state, running);
+  const inFlight = ofAll(state, workers.in_flight);
+  const ready = ofAll(state, workers.ready);
   return (
     <Tile name="In flight and workers">
       <div class="gauge">
-        <p class="figure">
-          {count(workers.in_flight)} <small>of {count(workers.concurrency)} in flight</small>
+        <p class={inFlight === null ? 'figure unknown' : 'figure'}>
+          {count(inFlight)}{' '}
+          <small>{inFlight === null ? 'in flight' : `of ${count(workers.concurrency)} in flight`}</small>
         </p>
-        <Meter label="Messages in flight" value={workers.in_flight} max={workers.concurrency} />
+        <Meter label="Messages in flight" value={inFlight} max={workers.concurrency} />
       </div>
       <div class="gauge">
-        <p class="figure">
-          {count(workers.ready)}{' '}
+        <p class={ready === null ? 'figure unknown' : 'figure'}>
+          {count(ready)}{' '}
           <small>
-            of {count(expected)} {expected === 1 ? 'worker' : 'workers'} ready
+            {expected === null ? 'workers' : `of ${count(expected)} ${expected === 1 ? 'worker' : 'workers'}`} ready
           </small>
         </p>
-        <Meter label="Workers ready" value={workers.ready} max={expected} />
+        <Meter label="Workers ready" value={ready} max={expected} />
       </div>
     </Tile>
   );

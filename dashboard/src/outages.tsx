@@ -17,19 +17,23 @@ export function Outages({ state, connection }: OutagesProps) {
   return (
     <section class="outages" aria-label="Not available">
       {lost && (
-        <div class="outage">
-          <Status level="bad">
-            Connection to the service lost since {moment(connection.since.toISOString(), now)}
-          </Status>
+        <div class="headline bad">
+          <h1>
+            <Status level="bad">
+              Connection to the service lost since {moment(connection.since.toISOString(), now)}
+            </Status>
+          </h1>
           <p>The figures below are from then. The page keeps trying, and goes on by itself.</p>
         </div>
       )}
       {state.unavailable.map((outage) => (
-        <div class="outage" key={outage.part}>
-          <Status level="bad">
-            {partName(outage.part)} unreachable{' '}
-            {outage.since === null ? 'since before this api started' : `since ${moment(outage.since, now)}`}
-          </Status>
+        <div class="headline bad" key={outage.part}>
+          <h1>
+            <Status level="bad">
+              {partName(outage.part)} unreachable{' '}
+              {outage.since === null ? 'since before this api started' : `since ${moment(outage.since, now)}`}
+            </Status>
+          </h1>
           <p>
             {consequence([outage])} {hidden(outage)} <span class="muted">({outage.reason})</span>
           </p>

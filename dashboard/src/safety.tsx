@@ -1,12 +1,15 @@
 import type { ExternalService, State } from './contract';
 import { ago, count, counted, duration, moment, rate } from './format';
 import type { IconName } from './icon';
+import { isAway, ofAll } from './known';
 import { Meter } from './meter';
 import { Status } from './status';
 
 /** Whether every conversation counts exactly once; and what the workers depend on. */
 export function Safety({ state }: { readonly state: State }) {
   const { database, totals, rates } = state;
+  const silent = isAway(state, 'broker');
+  const waiting = state.workers.list.reduce((sum, { pool_waiting }) => sum + pool_waiting, 0);
   return (
     <section id="safety" class="tiles three" aria-label="Safety and dependencies">
       <article class="card">
@@ -16,12 +19,13 @@ export function Safety({ state }: { readonly state: State }) {
           <div>
             <dt>Duplicates suppressed</dt>
             <dd>
-              {count(totals.duplicates_suppressed)} <span class="muted">({rate(rates.duplicates)} now)</span>
+              {count(ofAll(state, totals.duplicates_suppressed))}
+              {!silent && <span class="muted"> ({rate(rates.duplicates)} now)</span>}
             </dd>
           </div>
           <div>
             <dt>Published again</dt>
-            <dd>{count(totals.republished)}</dd>
+            <dd>{count(ofAll(state, totals.republished))}</dd>
           </div>
           <div>
             <dt>Events that failed</dt>
@@ -43,13 +47,15 @@ export function Safety({ state }: { readonly state: State }) {
           </div>
           <div>
             <dt>Waiting for a connection</dt>
-            <dd>{count(state.workers.list.reduce((sum, { pool_waiting }) => sum + pool_waiting, 0))}</dd>
+            <dd>{count(ofAll(state, waiting))}</dd>
           </div>
         </dl>
       </article>
       <article class="card">
         <h2>External services</h2>
-        {state.external.length === 0 ? (
+        {silent ? (
+          <Status level="unknown">Not known: the workers are silent</Status>
+        ) : state.external.length === 0 ? (
           <p class="muted">None is configured: scores come from the producers’ metadata.</p>
         ) : (
           <ul class="plain services">

@@ -1,6 +1,7 @@
 import { Chart } from './chart';
 import type { State } from './contract';
 import { count, duration, rate } from './format';
+import { ofAllThen } from './known';
 
 /** Three missed points are a gap. */
 const GAP_INTERVALS = 3.5;
@@ -19,7 +20,7 @@ export function Traffic({ state }: { readonly state: State }) {
           gap={gap}
           series={[
             { name: 'arrive', look: 'first', values: history.map(({ accepted }) => accepted) },
-            { name: 'completed', look: 'second', values: history.map(({ settled }) => settled) },
+            { name: 'completed', look: 'second', values: history.map((then) => ofAllThen(then, then.settled)) },
           ]}
           format={rate}
           least={4}
@@ -32,7 +33,7 @@ export function Traffic({ state }: { readonly state: State }) {
           gap={gap}
           series={[
             { name: 'waiting', look: 'first', values: history.map(({ ready }) => ready) },
-            { name: 'in flight', look: 'second', values: history.map(({ in_flight }) => in_flight) },
+            { name: 'in flight', look: 'second', values: history.map((then) => ofAllThen(then, then.in_flight)) },
           ]}
           format={count}
           least={4}
