@@ -203,8 +203,10 @@ export function rabbitmqEnvironment({
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(ports.amqp),
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    // Without it the distribution port listens on every interface.
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    // Without the first the distribution port listens on every interface. The second: what a full queue refuses of its retry queues
+    // is offered again after 10 s, not after three minutes to six, which no test would wait for.
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+      '-kernel inet_dist_use_interface {127,0,0,1} -rabbit dead_letter_worker_publisher_confirm_timeout 10000',
     ERL_EPMD_PORT: String(ports.portMapper),
     ERL_EPMD_ADDRESS: '127.0.0.1',
   };

@@ -11,10 +11,10 @@ import oracle from './oracle.cjs';
 const QUIET_MS = 3_000;
 
 /**
- * What has not come by then never comes. Longer than any delay: what a full work queue refuses when its retry is due, the broker
- * offers again after 180 s (its `dead_letter_worker_publisher_confirm_timeout`), and is in no queue's length meanwhile. Milliseconds.
+ * What has not come by then never comes. Longer than any delay: what a full work queue refuses when its retry is due, the broker offers
+ * again after 10 to 20 s (here; see the private RabbitMQ's settings), and is in no queue's length meanwhile. Milliseconds.
  */
-const NOTHING_MORE_MS = 200_000;
+const NOTHING_MORE_MS = 75_000;
 
 /** @typedef {import('./generator.mjs').Ledger} Ledger */
 
