@@ -1,17 +1,7 @@
 /** Every metric of the service, defined as data: `docs/metrics.md` is made from these, and so are the instruments. */
 import { Injectable } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-/** One metric. Labels take few, known values: no id, no text, nothing that a caller chooses freely. */
-export interface MetricDefinition {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly group: string;
-  readonly name: string;
-  readonly help: string;
-  readonly labels: readonly string[];
-  /** Upper bounds of a histogram, in the unit of its name. */
-  readonly buckets?: readonly number[];
-}
+import type { MetricDefinition } from './metric-definition';
 
 /** Bounds for work that takes a millisecond when all is well, and minutes when calls to elsewhere are slow. Seconds. */
 const WORK = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { METRICS, type MetricDefinition } from '../../src/observability/metrics';
+import type { MetricDefinition } from '../../src/observability/metric-definition';
+import { METRICS } from '../../src/observability/metrics';
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
 import { debianProgram, INSTALLATION } from '../support/debian-program';

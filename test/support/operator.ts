@@ -57,7 +57,10 @@ export class Operator {
   }
 
   /** Reads server-sent events until `count` of them came, or to the end of the stream. */
-  async stream(count = Infinity): Promise<{ id: string; event: string; state: State }[]> {
+  async stream(
+    count = Infinity,
+    onEvent: () => void = () => undefined,
+  ): Promise<{ id: string; event: string; state: State }[]> {
     const abort = new AbortController();
     const response = await fetch(`${this.api.url}/ops/api/stream`, {
       headers: { cookie: this.cookie },
@@ -73,6 +76,7 @@ export class Operator {
         const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
         if (field('data') !== '') {
           events.push({ id: field('id'), event: field('event'), state: JSON.parse(field('data')) as State });
+          onEvent();
         }
       }
       if (events.length >= count) break;
