@@ -19,7 +19,8 @@ import { checkoutDir } from './services/checkout.mjs';
 async function main({ args, progress, signal, onExit }) {
   const keep = args.includes('--keep') || process.env.KEEP_SERVICES === '1';
   const projects = args.includes('--browser') ? '--selectProjects=browser' : '--ignoreProjects=browser';
-  const jestArgs = [projects, ...args.filter((arg) => arg !== '--keep' && arg !== '--browser')];
+  // Last: Jest would take a pattern that follows for the name of another project.
+  const jestArgs = [...args.filter((arg) => arg !== '--keep' && arg !== '--browser'), projects];
   await ensureInstalled({ progress, signal });
   await ensureBuilt({ progress, signal });
   const services = await provideServices({ progress, signal, keep });

@@ -18,6 +18,7 @@ import { protect } from './http/protection';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
 import { measureRequests } from './http/request-metrics';
+import { closeUnused, watchUnused } from './http/unused-connections';
 import { Deliveries } from './messaging/deliveries';
 import { RpcServer } from './messaging/rpc-server';
 import { laneConcurrency } from './messaging/rabbitmq-options';
@@ -37,6 +38,7 @@ const LONGEST_PARAMETER = 3 * 255;
 /** Starts listening; the broker and the database are reached in the background. */
 export async function startApplication(environment: Environment): Promise<NestFastifyApplication> {
   const app = await createApplication(environment);
+  watchUnused(app.getHttpServer());
   await app.listen({ port: environment.PORT, host: environment.HOST });
   logger.log({
     msg: 'listening',
@@ -112,9 +114,13 @@ export async function stopApplication(app: NestFastifyApplication, reason: strin
   logger.log({ msg: 'stopping', reason });
   const deliveries = app.get(Deliveries);
   const processing = app.get(ProcessingLog, { strict: false });
-  // Only what is idle at the moment of closing is closed by itself; a kept-alive connection that is idle later would never end.
+  // Only what is idle at the moment of closing is closed by itself; a kept-alive connection that is idle later would never end,
+  // nor one on which nothing was asked.
   const server = app.getHttpServer();
-  const closing = setInterval(() => server.closeIdleConnections(), IDLE_CHECK);
+  const closing = setInterval(() => {
+    server.closeIdleConnections();
+    closeUnused(server);
+  }, IDLE_CHECK);
   await app.close().catch((error: unknown) => logger.error({ msg: 'closing failed', code: errorCode(error) }));
   clearInterval(closing);
   logger.log({

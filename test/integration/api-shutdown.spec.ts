@@ -54,4 +54,16 @@ describe('an api that is told to stop', () => {
     expect(sockets.map(({ received }) => received().split('\r\n')[0])).toEqual(Array(5).fill('HTTP/1.1 202 Accepted'));
     expect(api.log.at(-1)).toMatchObject({ msg: 'stopped' });
   });
+
+  it('ends although somebody holds a connection on which nothing was ever asked', async () => {
+    const api = await (await ServiceProcess.start('api', namespace.variables)).ready();
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    expect(await api.stop('SIGTERM')).toBe(0);
+    await closed;
+    expect(api.log.at(-1)).toMatchObject({ msg: 'stopped' });
+  });
 });

@@ -155,9 +155,10 @@ describe("the operators' page", () => {
     expect(state.database.budget).toBeGreaterThan(0);
     expect(state.database.used_by_us).toBeGreaterThanOrEqual(3);
     expect(state.database.connections).toBeGreaterThanOrEqual(state.database.used_by_us!);
-    expect(state.history.length).toBeGreaterThan(1);
-    expect(Math.max(...state.history.map(({ settled }) => settled))).toBeGreaterThan(0);
-    expect(Math.max(...state.history.map(({ accepted }) => accepted))).toBeGreaterThan(0);
+    // A point for each interval: the one with all this comes after it.
+    await operator.shows('it in the charts', ({ history }) =>
+      history.some(({ accepted, settled, p50: half }) => accepted > 0 && settled > 0 && half !== null),
+    );
   });
 
   it('forgets a worker that was killed, and sees the one that takes its place', async () => {
