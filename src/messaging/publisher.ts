@@ -1,5 +1,6 @@
 import { AmqpConnection } from '@golevelup/nestjs-rabbitmq';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import type { ChannelWrapper } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { errorCode } from '../errors/describe';
 import { Metrics } from '../observability/metrics';
@@ -32,17 +33,26 @@ export interface OutgoingMessage {
 const MOST_UNCONFIRMED = 10_000;
 
 /**
+ * Where the broker refuses every message for this long, another channel is opened, milliseconds. A quorum queue whose limit was taken
+ * away while it refused (seen on RabbitMQ 3.10.8) never tells the channels that it refused, and they would be refused for ever.
+ */
+const REFUSED_FOR_LONG = 5_000;
+
+/**
  * Publishes persistent, mandatory messages and waits for the broker's confirm, never longer than asked.
  * It does not use the library's publish: that one queues without bound while disconnected and passes over returned messages.
  */
 @Injectable()
 export class Publisher implements OnModuleInit {
   private readonly logger = new Logger('Publisher');
+  private wrapper: ChannelWrapper | undefined;
   private channel: ConfirmChannel | undefined;
   private readonly unconfirmed = new Set<(failure: PublishFailure) => void>();
   /** Publishes that came back as unroutable, by their number; a return always arrives before its confirm. */
   private readonly returned = new Set<string>();
   private publishes = 0;
+  /** Since when a route takes nothing over this channel, by `performance.now()`. */
+  private readonly refusing = new Map<string, number>();
 
   constructor(
     private readonly amqp: AmqpConnection,
@@ -53,12 +63,7 @@ export class Publisher implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    const wrapper = this.amqp.managedConnection.createChannel({
-      name: 'publisher',
-      confirm: true,
-      setup: (channel: ConfirmChannel) => this.setUp(channel),
-    });
-    wrapper.on('error', (error) => this.logger.warn({ msg: 'channel not set up', code: errorCode(error) }));
+    this.openChannel();
     this.broker.onChange(({ up }) => {
       if (!up) this.lose();
     });
@@ -109,6 +114,8 @@ export class Publisher implements OnModuleInit {
       this.unconfirmed.add(settle);
       const number = String(++this.publishes);
       const onConfirm = (error: unknown) => {
+        if (error) this.refused(channel, routeOf(message));
+        else if (this.refusing.size > 0) this.refusing.delete(routeOf(message));
         if (this.returned.delete(number)) settle('UNROUTABLE');
         else settle(error ? 'REJECTED_BY_BROKER' : undefined);
       };
@@ -141,6 +148,32 @@ export class Publisher implements OnModuleInit {
     await this.bind(this.channel);
     const { messageCount } = await this.channel.assertQueue(queue.name, queue.options);
     return messageCount;
+  }
+
+  private openChannel(): void {
+    const wrapper = this.amqp.managedConnection.createChannel({
+      name: 'publisher',
+      confirm: true,
+      setup: (channel: ConfirmChannel) => this.setUp(channel),
+    });
+    wrapper.on('error', (error) => this.logger.warn({ msg: 'channel not set up', code: errorCode(error) }));
+    this.wrapper = wrapper;
+  }
+
+  private refused(channel: ConfirmChannel, route: string): void {
+    if (this.channel !== channel) return;
+    const since = this.refusing.get(route);
+    const now = performance.now();
+    if (since === undefined) this.refusing.set(route, now);
+    else if (now - since >= REFUSED_FOR_LONG) this.changeChannel(route);
+  }
+
+  private changeChannel(route: string): void {
+    this.logger.warn({ msg: 'refused for long: publishing over another channel', route });
+    const refused = this.wrapper;
+    this.lose();
+    this.openChannel();
+    refused?.close().catch(() => undefined); // it went with its connection
   }
 
   private async setUp(channel: ConfirmChannel): Promise<void> {
@@ -176,10 +209,15 @@ export class Publisher implements OnModuleInit {
     }
   }
 
-  /** The connection is gone: nobody will confirm what is on its way. */
+  /** The channel is gone: nobody will confirm what is on its way. */
   private lose(): void {
     this.channel = undefined;
     this.returned.clear();
+    this.refusing.clear();
     for (const settle of [...this.unconfirmed]) settle('BROKER_DISCONNECTED');
   }
+}
+
+function routeOf({ exchange, routingKey }: OutgoingMessage): string {
+  return `${exchange}/${routingKey}`;
 }

@@ -1,5 +1,6 @@
 import { connect } from 'amqplib';
 import { conversation } from '../support/conversations';
+import { startExtraBroker, type ExtraBroker } from '../support/extra-broker';
 import { createNamespace, type Namespace } from '../support/namespace';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { storedEvent } from '../support/stored';
@@ -133,5 +134,58 @@ describe('a broker that takes no messages', () => {
       await connection.close();
     }
     expect(await api.stop()).toBe(0);
+  });
+
+  describe('because of a limit that an operator set and takes away', () => {
+    let broker: ExtraBroker;
+    let limited: Namespace;
+
+    beforeAll(async () => {
+      broker = await startExtraBroker({
+        plugins: ['rabbitmq_management'],
+        settings: ['management.tcp.port = {port}', 'management.tcp.ip = 127.0.0.1'],
+      });
+    }, 120_000);
+    afterAll(() => broker?.stop());
+
+    beforeEach(async () => {
+      limited = await createNamespace({ RABBITMQ_URL: broker.url });
+    });
+    afterEach(() => limited.remove());
+
+    const policy = async (method: 'PUT' | 'DELETE', definition?: object) => {
+      const { username, password } = new URL(broker.url);
+      const response = await fetch(`http://127.0.0.1:${broker.port}/api/policies/%2F/full`, {
+        method,
+        headers: {
+          authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+          'content-type': 'application/json',
+        },
+        body: definition && JSON.stringify({ pattern: '.', 'apply-to': 'queues', definition }),
+      });
+      expect(response.ok).toBe(true);
+    };
+
+    it('queues what waited, although the broker goes on refusing on the channel that it refused', async () => {
+      const api = await ServiceProcess.start('api', limited.variables);
+      await api.ready();
+      await policy('PUT', { 'max-length': 1 });
+      const ids: string[] = [];
+      // A policy takes a moment to reach its queue.
+      await until('the queue to be full', async () => {
+        ids.push(await accept(api));
+        return api.log.some(({ code }) => code === 'REJECTED_BY_BROKER');
+      });
+      await policy('DELETE');
+      // A worker would publish over a channel that was never refused.
+      await api.logged('a round of the sweeper', ({ msg, events }) => msg === 'published again' && events === 1);
+      const worker = await ServiceProcess.start('worker', limited.variables);
+      await until('all to be counted', async () => {
+        const rows = await Promise.all(ids.map((id) => storedEvent(limited, id)));
+        return rows.every((row) => row?.status === 'PROCESSED');
+      });
+      expect(await worker.stop()).toBe(0);
+      expect(await api.stop()).toBe(0);
+    });
   });
 });
