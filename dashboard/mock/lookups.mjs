@@ -30,7 +30,7 @@ export function story(id) {
         emotion_score: 15,
         memories_score: 10,
         friendship_score_change: 42,
-        sources: { user_initiated_questions: 'metadata', session_emotion: 'llm', new_memories_count: 'memory' },
+        sources: { user_initiated_questions: 'metadata', session_emotion: 'llm', new_memories_count: 'memory_api' },
       },
     },
     dead_letters: [],

@@ -2,6 +2,7 @@
  * What the api answers below /ops/api. Times are UTC ISO 8601, durations seconds, rates per second.
  * `null` means that nobody knows now (its source is away): the page says so and never shows a 0 instead.
  */
+import type { ScoreBreakdown } from '../../src/scoring/score-breakdown';
 import type { ActionState, CriticalTime, Outage } from '../../src/operations/page/state';
 
 export type {
@@ -45,27 +46,6 @@ export interface Letter {
   readonly state?: string;
 }
 
-/** Where a component of a score came from: `metadata`, an analyser, or `default`. */
-type Source = string;
-
-export interface Breakdown {
-  readonly rule_version: string;
-  readonly total_turns: number;
-  readonly user_initiated_questions: number;
-  readonly session_emotion: string;
-  readonly new_memories_count: number;
-  readonly turns_score: number;
-  readonly questions_score: number;
-  readonly emotion_score: number;
-  readonly memories_score: number;
-  readonly friendship_score_change: number;
-  readonly sources: {
-    readonly user_initiated_questions: Source;
-    readonly session_emotion: Source;
-    readonly new_memories_count: Source;
-  };
-}
-
 export interface Happening {
   readonly at: string;
   readonly what: string;
@@ -91,7 +71,7 @@ export interface EventSummary {
 
 /** Everything that is known about one event, except what was said. */
 export interface Story {
-  readonly event: EventSummary & { readonly score_breakdown: Breakdown | null };
+  readonly event: EventSummary & { readonly score_breakdown: ScoreBreakdown | null };
   readonly dead_letters: readonly Letter[];
   readonly suspect_count: number;
   readonly timeline: readonly Happening[];

@@ -1,4 +1,5 @@
-import type { Breakdown, Story } from './contract';
+import type { ScoreBreakdown } from '../../src/scoring/score-breakdown';
+import type { Story } from './contract';
 import { change, count, counted, moment, words } from './format';
 import { Status } from './status';
 import { statusLevel } from './event-status';
@@ -88,7 +89,7 @@ export function EventStory({ story, onChild }: EventStoryProps) {
   );
 }
 
-function Score({ breakdown }: { readonly breakdown: Breakdown }) {
+function Score({ breakdown }: { readonly breakdown: ScoreBreakdown }) {
   const { sources } = breakdown;
   const rows = [
     ['Turns', count(breakdown.total_turns), breakdown.turns_score, 'conversation'],

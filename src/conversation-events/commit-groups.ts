@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { GroupedWork } from '../database/grouped-work';
 import { QueryRunners } from '../database/query-runners';
-import type { ScoreBreakdown } from '../scoring/score';
+import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import { Metrics } from '../observability/metrics';
 import { ConversationEventsRepository, type LoadedEvent, type ScoredEvent } from './conversation-events.repository';
 

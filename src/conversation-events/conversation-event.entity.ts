@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Analysis } from '../scoring/analyser';
-import type { ScoreBreakdown } from '../scoring/score';
+import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import type { LogLine } from './conversation-log';
 
 /** `PENDING` until it is one of the others; see docs/message-lifecycle.md. */

@@ -5,7 +5,7 @@ import { ENVIRONMENT, type Environment } from '../config/environment';
 import { execute, type Statement } from '../database/statement';
 import { foldIntoFriendshipStatus, foldOneIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
 import type { Analysis } from '../scoring/analyser';
-import type { ScoreBreakdown } from '../scoring/score';
+import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import type { PreparedConversation } from './conversation-end';
 import { ConversationEventEntity, type EventStatus } from './conversation-event.entity';
 import { Tombstones } from './tombstones';

@@ -1,5 +1,5 @@
 /** Events as callers see them. Times are UTC ISO 8601 with milliseconds; the log only where it was asked for. */
-import type { ScoreBreakdown } from '../scoring/score';
+import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import type { ConversationEventEntity, EventStatus } from './conversation-event.entity';
 import type { LogLine } from './conversation-log';
 

@@ -3,7 +3,7 @@ import { describeError } from '../errors/describe';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import type { Outcome } from '../messaging/outcome';
 import { Metrics } from '../observability/metrics';
-import type { ScoreBreakdown } from '../scoring/score';
+import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import type { LoadedEvent } from './conversation-events.repository';
 import type { ConversationMessage } from './conversation-message';
 
