@@ -2,7 +2,7 @@
 /**
  * `npm run bad-messages`: do bad messages hold up good ones, and does each end where it must? docs/reliability.md has the results.
  *
- *   npm run bad-messages -- [--each 1000] [--rate 200] [--killers 10] [--json]
+ *   npm run bad-messages -- [--each 1000] [--rate 200] [--bad-rate 100] [--killers 10] [--json]
  *
  * Good conversations are posted at a fixed rate, first alone, then beside ten kinds of bad messages, as many of each as --each says.
  * Then messages that kill their process, beside good ones that are slow. The last line on stdout is JSON. The exit code is 0 only
@@ -35,22 +35,28 @@ function readOptions(args) {
     options: {
       each: { type: 'string', default: '1000' },
       rate: { type: 'string', default: '200' },
+      'bad-rate': { type: 'string', default: '100' },
       killers: { type: 'string', default: '10' },
       json: { type: 'boolean', default: false },
     },
   });
-  const number = (/** @type {'each' | 'rate' | 'killers'} */ name, /** @type {number} */ least) => {
+  const number = (/** @type {'each' | 'rate' | 'bad-rate' | 'killers'} */ name, /** @type {number} */ least) => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < least)
       throw new Error(`--${name}: expected a whole number from ${least} on, got "${values[name]}".`);
     return value;
   };
-  return { each: number('each', 1), rate: number('rate', 1), killers: number('killers', 0) };
+  return {
+    each: number('each', 1),
+    rate: number('rate', 1),
+    badRate: number('bad-rate', 1),
+    killers: number('killers', 0),
+  };
 }
 
 /** @type {import('./command.mjs').Command} */
 async function main({ args, progress, signal, onExit }) {
-  const { each, rate, killers } = readOptions(args);
+  const { each, rate, badRate, killers } = readOptions(args);
   const startedAt = Date.now();
   /** @type {string | undefined} */
   let summary;
@@ -94,8 +100,8 @@ async function main({ args, progress, signal, onExit }) {
   const letters = async () => (await read('SELECT count(*)::int AS n FROM dead_letters'))[0].n;
 
   const badTotal = each * Object.keys(BAD_KINDS).length;
-  // As long as it takes to send the bad ones a little faster than the good ones.
-  const goodTotal = Math.max(5 * rate, Math.round((badTotal / (1.25 * rate)) * rate));
+  // As many as are offered while the bad ones are.
+  const goodTotal = Math.max(5 * rate, Math.round((badTotal / badRate) * rate));
 
   /** Good ones at their rate. @param {string} run @param {number} total @param {() => Promise<unknown>} beside */
   const measure = async (run, total, beside) => {
@@ -145,7 +151,7 @@ async function main({ args, progress, signal, onExit }) {
       for (const [name, { reason, body }] of Object.entries(BAD_KINDS)) {
         const content = Buffer.from(body(`bad-${name.replaceAll(' ', '')}-${number}`));
         expected.set(createHash('sha256').update(content).digest('hex'), reason);
-        const wait = begin + (sent++ * 1000) / (1.25 * rate) - performance.now();
+        const wait = begin + (sent++ * 1000) / badRate - performance.now();
         if (wait > 1) await delay(wait, undefined, { signal });
         sends.push(queues.publish(QUEUE, content, undefined));
       }
@@ -192,6 +198,7 @@ async function main({ args, progress, signal, onExit }) {
     beside,
     share,
     bad: badTotal,
+    badPerSecond: badRate,
     byReason,
     wrongReason: wrong,
     missing: expected.size,
