@@ -26,6 +26,7 @@ const PATIENCE_MS = 30_000;
  * @property {string[]} command
  * @property {NodeJS.ProcessEnv} [env] besides what the arena says
  * @property {number} [processes] default 1
+ * @property {boolean} [interpreted] it has no compiler that must see everything first
  * @property {boolean} [countsNothing] it only acknowledges: there are no scores to check
  *
  * @typedef {object} Running

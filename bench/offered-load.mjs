@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { perMessage, start, startMeter } from './contender.mjs';
+import { warmUp } from './drains.mjs';
 import statistics from './statistics.cjs';
 import { conversationId, messageBody } from './workload.cjs';
 
@@ -11,6 +12,9 @@ const PATIENCE_MS = 60_000;
 
 /** Children among whom the conversations are spread. */
 const CHILDREN = 1_000;
+
+/** Before it is measured, a contender drains backlogs of at most so many messages. */
+const WARM_UP_BACKLOG = 5_000;
 
 /**
  * Accepts conversations as the api does (stored and committed, then published and confirmed) and waits until all are settled.
@@ -82,8 +86,9 @@ export async function latencyEntrants(
     const reporting = { ...contender, series: `${contender.series} latency`, env: { ...contender.env, ...REPORTING } };
     const running = await start(reporting, await arenas.open(reporting.series), { signal });
     onExit(reporting.series, running.stop);
+    // A backlog warms it sooner than a steady load would.
     await progress.step(`warming up ${reporting.series}`, () =>
-      offer(running, { rate: 200, seconds: quick ? 3 : 8, signal }),
+      warmUp(running, { most: WARM_UP_BACKLOG, children: () => CHILDREN, signal, seconds: quick ? 1 : 4 }),
     );
     for (const { rate, seconds } of loads.filter(({ rate }) => rate <= (most.get(contender.series) ?? Infinity)))
       entrants.push({ series: at(contender, rate), measure: () => offer(running, { rate, seconds, signal }) });

@@ -73,6 +73,7 @@ export function python(mode) {
   return {
     series,
     what,
+    interpreted: true,
     command: [PYTHON, peer('python/peer.py'), '--mode', mode],
     env: { MESSAGE_CONCURRENCY_PER_WORKER: String(concurrency), PYTHONDONTWRITEBYTECODE: '1' },
   };

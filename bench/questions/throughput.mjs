@@ -111,10 +111,11 @@ export default {
       only: 'quick',
     },
     {
-      name: '2. p99 delivery → commit at 1,000/s, grouped ÷ per-message',
+      // Here a message waits in the queue where the contender does not keep up, which delivery → commit does not see.
+      name: '2. p99 acceptance → commit at 1,000/s, grouped ÷ per-message',
       of: at(GROUPED, 1_000),
       against: at(PER_MESSAGE, 1_000),
-      figure: 'delivery_p99',
+      figure: 'acceptance_p99',
       atMost: 1,
       only: 'quick',
     },
@@ -136,7 +137,7 @@ export default {
       { script: 'apply-only.sql', what: 'pgbench, apply only' },
     ];
     const limits = [];
-    const limitEvents = quick ? 6_000 : BACKLOG.events;
+    const limitEvents = quick ? 4_000 : BACKLOG.events;
     for (const { script, what } of quick ? scripts.slice(0, 1) : scripts) {
       const arena = await arenas.open(script.replace('.sql', ''));
       limits.push(await pgbench(arena, { script, what, clients: CLIENTS, ...BACKLOG, events: limitEvents, signal }));
