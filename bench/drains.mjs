@@ -12,6 +12,7 @@ const WARM_UP_SECONDS = { quick: 3, full: 5 };
  */
 const WARM_UP_EVENTS = 20_000;
 const WARM_UP_PATIENCE = 6;
+const WARM_UP_MOST_SECONDS = 18;
 
 /** What is tried first, when nobody knows how fast it is. */
 const FIRST_EVENTS = 200;
@@ -76,7 +77,8 @@ export async function warmUp(running, { most, children, signal, seconds }) {
     const { rate = 1, seconds: took = 1 } = figures;
     spent += took;
     done += events;
-    const warm = running.contender.interpreted || done >= WARM_UP_EVENTS || spent >= seconds * WARM_UP_PATIENCE;
+    const tooLong = Math.min(seconds * WARM_UP_PATIENCE, WARM_UP_MOST_SECONDS);
+    const warm = running.contender.interpreted || done >= WARM_UP_EVENTS || spent >= tooLong;
     if (spent >= seconds && warm) return rate;
     events = Math.min(most, Math.max(FIRST_EVENTS, Math.round(rate * Math.max(1, seconds - spent))));
   }
