@@ -26,6 +26,7 @@ import { lanesOf, type Topology } from './messaging/topology';
 import { TOPOLOGY } from './messaging/tokens';
 import { QuietStartLogger, createLogger } from './observability/logger';
 import { Metrics } from './observability/metrics';
+import { lendSendFile } from './operations/page/page.controller';
 
 const logger = new Logger('Application');
 
@@ -69,6 +70,9 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   measureRequests(adapter.getInstance(), app.get(Metrics));
   const keys = new ApiKeys(environment.API_KEYS);
   await protect(adapter.getInstance(), environment, keys);
+  if (environment.OPERATOR_KEY !== undefined && environment.APP_ROLE !== 'worker') {
+    await lendSendFile(adapter.getInstance());
+  }
   refuseBeforeBody(adapter.getInstance(), keys);
   acceptJsonOnly(adapter.getInstance());
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });

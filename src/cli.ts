@@ -3,7 +3,7 @@ import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { EnvironmentError, readEnvironment } from './config/environment';
 import { DatabaseMonitor } from './database/database-monitor';
-import { describeError } from './errors/describe';
+import { describeError, errorCode } from './errors/describe';
 import { UsageError } from './operations/command';
 import { COMMANDS, findCommand } from './operations/commands';
 import { OperationsModule } from './operations/operations.module';
@@ -11,6 +11,9 @@ import { TopicFileError } from './operations/topic-agents-file';
 
 /** How long a command waits for the database, milliseconds. */
 const DATABASE_LIMIT = 15_000;
+
+/** PostgreSQL's code. */
+const PERMISSION_DENIED = '42501';
 
 function usage(): string {
   const lines = Object.values(COMMANDS).map((command) => `  ${command.usage}\n      ${command.summary}`);
@@ -39,7 +42,20 @@ async function main(args: string[]): Promise<void> {
   }
 }
 
+// Whoever reads the output may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 main(process.argv.slice(2)).catch((error: unknown) => {
+  if (errorCode(error) === PERMISSION_DENIED) {
+    process.stderr.write(
+      'DATABASE_URL: expected a role that may do this, such as the one that migrates, got one that may not\n',
+    );
+    process.exitCode = 1;
+    return;
+  }
   const wrongUsage = error instanceof UsageError;
   const known = wrongUsage || error instanceof EnvironmentError || error instanceof TopicFileError;
   process.stderr.write(known ? `${error.message}\n` : `failed: ${JSON.stringify(describeError(error), null, 2)}\n`);

@@ -446,8 +446,26 @@ describe('encryption', () => {
     expect(problems({ DATABASE_URL: 'postgres://db/x?sslmode=no-verify' })).toEqual([
       'DATABASE_URL: expected sslmode=verify-full, got no-verify, which accepts any certificate',
     ]);
-    expect(problems({ DATABASE_URL: 'postgres://db/x?sslmode=disable', DATABASE_CA_FILE: ca })).toEqual([
-      'DATABASE_URL: expected no sslmode with DATABASE_CA_FILE, which says the same, got both',
+    expect(problems({ DATABASE_URL: 'postgres://db/x?ssl=no-verify' })).toEqual([
+      'DATABASE_URL: expected sslmode=verify-full, got no-verify, which accepts any certificate',
     ]);
+    expect(problems({ DATABASE_URL: 'postgres://db/x?uselibpqcompat=true&sslmode=require' })).toEqual([
+      'DATABASE_URL: expected no uselibpqcompat, with which sslmode=require accepts any certificate, got it',
+    ]);
+  });
+
+  // What stands in the URL wins over the authorities of the file.
+  it.each(['sslmode=disable', 'sslmode=verify-full', 'ssl=0', 'ssl=true', 'sslrootcert=other.pem', 'sslcert=own.pem'])(
+    'is not left to the URL beside DATABASE_CA_FILE: %s',
+    (parameter) => {
+      const [name] = parameter.split('=');
+      expect(problems({ DATABASE_URL: `postgres://db/x?${parameter}`, DATABASE_CA_FILE: ca })).toEqual([
+        `DATABASE_URL: expected no ${name} with DATABASE_CA_FILE, which decides alone, got both`,
+      ]);
+    },
+  );
+
+  it('may be left out where nobody asked for it', () => {
+    expect(problems({ DATABASE_URL: 'postgres://db/x?sslmode=disable' })).toEqual([]);
   });
 });

@@ -559,12 +559,19 @@ function encryptionProblems(values: Partial<Environment>): string[] {
   if (values.RABBITMQ_CA_FILE !== undefined && values.RABBITMQ_URL?.startsWith('amqp:')) {
     problems.push('RABBITMQ_URL: expected amqps:// with RABBITMQ_CA_FILE, got amqp://, which is not encrypted');
   }
-  const sslmode = values.DATABASE_URL === undefined ? null : new URL(values.DATABASE_URL).searchParams.get('sslmode');
-  if (sslmode === 'no-verify') {
+  const parameters = new URL(values.DATABASE_URL ?? 'postgres://unset').searchParams;
+  if ([parameters.get('sslmode'), parameters.get('ssl')].includes('no-verify')) {
     problems.push('DATABASE_URL: expected sslmode=verify-full, got no-verify, which accepts any certificate');
   }
-  if (values.DATABASE_CA_FILE !== undefined && sslmode !== null) {
-    problems.push('DATABASE_URL: expected no sslmode with DATABASE_CA_FILE, which says the same, got both');
+  if (parameters.has('uselibpqcompat')) {
+    problems.push(
+      'DATABASE_URL: expected no uselibpqcompat, with which sslmode=require accepts any certificate, got it',
+    );
+  }
+  // pg lets what stands in the URL win.
+  const rival = [...parameters.keys()].find((name) => name.startsWith('ssl'));
+  if (values.DATABASE_CA_FILE !== undefined && rival !== undefined) {
+    problems.push(`DATABASE_URL: expected no ${rival} with DATABASE_CA_FILE, which decides alone, got both`);
   }
   return problems;
 }

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import type { QueryRunner, Repository } from 'typeorm';
+import type { QueryRunner, Repository, SelectQueryBuilder } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
+import { DatabaseNotReady } from '../database/database-errors';
 import { execute, type Statement } from '../database/statement';
 import { foldIntoFriendshipStatus, foldOneIntoFriendshipStatus } from '../friendship-status/friendship-fold.sql';
 import type { Analysis } from '../scoring/analyser';
@@ -295,18 +296,14 @@ export class ConversationEventsRepository {
 
   /** The event without its log, or with it. */
   async find(conversationId: string, withLog = false): Promise<ConversationEventEntity | null> {
-    const query = this.events.createQueryBuilder('event').where({ conversation_id: conversationId });
+    const query = this.query().where({ conversation_id: conversationId });
     if (withLog) query.addSelect(['event.conversation_log', 'event.analysis']);
     return query.getOne();
   }
 
   /** The event with its fingerprint, to compare a repeated post with. */
   async findWithFingerprint(conversationId: string): Promise<ConversationEventEntity | null> {
-    return this.events
-      .createQueryBuilder('event')
-      .addSelect('event.fingerprint')
-      .where({ conversation_id: conversationId })
-      .getOne();
+    return this.query().addSelect('event.fingerprint').where({ conversation_id: conversationId }).getOne();
   }
 
   /** Newest first, from after `position`. Served by the index on time, or by the one on user and time. */
@@ -315,10 +312,7 @@ export class ConversationEventsRepository {
     position: ListPosition | undefined,
     limit: number,
   ): Promise<ConversationEventEntity[]> {
-    const query = this.events
-      .createQueryBuilder('event')
-      .orderBy({ 'event.accepted_at': 'DESC', 'event.conversation_id': 'DESC' })
-      .limit(limit);
+    const query = this.query().orderBy({ 'event.accepted_at': 'DESC', 'event.conversation_id': 'DESC' }).limit(limit);
     if (filter.user_id !== undefined) query.andWhere('event.user_id = :user', { user: filter.user_id });
     if (filter.status !== undefined) query.andWhere('event.status = :status', { status: filter.status });
     if (position) {
@@ -328,5 +322,11 @@ export class ConversationEventsRepository {
       });
     }
     return query.getMany();
+  }
+
+  /** @throws DatabaseNotReady where TypeORM would not know the entity yet */
+  private query(): SelectQueryBuilder<ConversationEventEntity> {
+    if (!this.events.manager.dataSource.isInitialized) throw new DatabaseNotReady();
+    return this.events.createQueryBuilder('event');
   }
 }

@@ -57,6 +57,14 @@ describe('the CLI', () => {
     expect(rowCount).toBe(0);
   });
 
+  it('ends in peace when nobody reads on', async () => {
+    const command = `"${process.execPath}" "${join(ROOT, 'dist', 'cli.js')}" --help | true`;
+    const ended = await new Promise<unknown>((resolve) => {
+      execFile('bash', ['-o', 'pipefail', '-c', command], (error, out, err) => resolve([error, out + err]));
+    });
+    expect(ended).toEqual([null, '']);
+  });
+
   it('lists dead letters without their bodies', async () => {
     await namespace.database.query(
       `INSERT INTO dead_letters (delivery_key, settles_event, reason, attempts, last_failed_at, exchange, routing_key, body)

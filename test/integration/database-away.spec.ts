@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { conversation } from '../support/conversations';
 import { createNamespace, type Namespace } from '../support/namespace';
+import { Operator, OPERATOR_KEY } from '../support/operator';
 import { preload } from '../support/preload';
 import { ServiceProcess, stopAll } from '../support/service-process';
 import { settledEvent } from '../support/stored';
@@ -40,6 +41,30 @@ describe('while the database is away', () => {
       'a post to be accepted',
       async () => (await api.post('/v1/conversations/end', conversation())).status === 202,
     );
+    expect(await api.stop()).toBe(0);
+  });
+
+  it('an api that starts meanwhile answers every question with 503, not with an error of its own', async () => {
+    await proxy.down();
+    const api = await ServiceProcess.start('api', { ...variables, OPERATOR_KEY });
+    await api.logged('that it is away', ({ msg }) => msg === 'database is away');
+    const operator = await Operator.logIn(api);
+    const answers = await Promise.all([
+      api.post('/v1/conversations/end', conversation()),
+      api.get('/v1/conversations'),
+      api.get('/v1/conversations/conversation-1'),
+      api.post('/v1/conversations/conversation-1/score', {}),
+      api.get('/v1/friendship/child-1'),
+      operator.get('conversations/conversation-1'),
+      operator.get('children/child-1'),
+    ]);
+    for (const { status, headers, body } of answers) {
+      expect({ status, body }).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+      expect(headers.get('retry-after')).toMatch(/^\d+$/);
+    }
+    expect(api.log.filter(({ level }) => level === 'error')).toEqual([]);
+    await proxy.up();
+    await until('an answer', async () => (await api.get('/v1/conversations')).status === 200);
     expect(await api.stop()).toBe(0);
   });
 
@@ -247,5 +272,5 @@ describe('while the database is away', () => {
     });
     expect(sum('deferred')).toBeGreaterThan(0);
     expect(await api.stop()).toBe(0);
-  });
+  }, 90_000);
 });

@@ -129,6 +129,21 @@ describe('an operator', () => {
       expect((await actionRows()).length).toBe(before);
     });
 
+    it('are worked on by at most three orders at once, however many come', async () => {
+      await Promise.all(Array.from({ length: 40 }, (_, index) => failEvent(`child-at-once-${index}`, 'AT_ONCE')));
+      const order = { reason: 'ATTEMPTS_EXHAUSTED', error_code: 'AT_ONCE' };
+      const answers = await Promise.all(Array.from({ length: 12 }, () => operator.post('failures/replay', order)));
+      const statuses = answers.map(({ status }) => status);
+      expect(new Set(statuses)).toEqual(new Set([202, 429]));
+      await operator.shows('no order under way', ({ actions }) => actions.every(({ state }) => state !== 'running'));
+      const { rows } = await namespace.database.query(
+        `SELECT max(at_once)::int AS most FROM (
+           SELECT (SELECT count(*) FROM operator_actions AS other WHERE other.at <= mine.at AND other.ended_at > mine.at) AS at_once
+             FROM operator_actions AS mine WHERE selected_error_code = 'AT_ONCE') AS counted`,
+      );
+      expect((rows as { most: number }[])[0].most).toBeLessThanOrEqual(3);
+    });
+
     it('of which somebody died who replayed them are told as not replayed', async () => {
       await namespace.database.query(
         `INSERT INTO operator_actions (operator, action, state, done, total, lease_until)

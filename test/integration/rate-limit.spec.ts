@@ -1,18 +1,24 @@
 import { createNamespace, type Namespace } from '../support/namespace';
+import { OPERATOR_KEY } from '../support/operator';
 import { ServiceProcess, stopAll } from '../support/service-process';
 
 const KEYS = ['first-key-of-a-caller', 'second-key-of-a-caller'];
 
 describe('the limit on requests', () => {
   let namespace: Namespace;
-  beforeAll(async () => (namespace = await createNamespace({ HTTP_RATE_LIMIT: '3', API_KEYS: KEYS.join(',') })));
+  beforeAll(async () => {
+    namespace = await createNamespace({ HTTP_RATE_LIMIT: '3', API_KEYS: KEYS.join(',') });
+  });
   afterAll(async () => {
     await stopAll();
     await namespace.remove();
   });
 
-  it('holds for each key apart, and neither for health nor for metrics', async () => {
-    const api = await (await ServiceProcess.start('api', namespace.variables)).ready();
+  it.each([
+    ['alone', {}],
+    ['beside the page for operators', { OPERATOR_KEY }],
+  ])('holds for each key apart, and neither for health nor for metrics: an api %s', async (_name, page) => {
+    const api = await (await ServiceProcess.start('api', { ...namespace.variables, ...page })).ready();
     const ask = (key: string) => api.get('/v1/conversations', { 'x-api-key': key });
     for (let count = 0; count < 3; count++) expect((await ask(KEYS[0])).status).toBe(200);
     const refused = await ask(KEYS[0]);

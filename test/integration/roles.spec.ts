@@ -161,6 +161,14 @@ describe('the roles of the database', () => {
     await expect(refused).rejects.toMatchObject({ code: DENIED });
   });
 
+  it('are not enough for every command of the CLI, which says so', async () => {
+    const variables = { ...namespace.variables, DATABASE_URL: urlOf('worker') };
+    const { code, stderr } = await runCli(variables, 'audit');
+    expect(code).toBe(1);
+    expect(stderr).toContain('DATABASE_URL: expected a role that may do this, such as the one that migrates, got one');
+    expect(stderr).not.toContain('failed:');
+  });
+
   it('have what their list says on every table, and nothing else', async () => {
     const { rows: tables } = await namespace.database.query<{ name: string }>(
       `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,

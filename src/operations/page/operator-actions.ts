@@ -64,10 +64,26 @@ export class OperatorActions implements OnModuleDestroy, BeforeApplicationShutdo
    * @throws CodedError `VALIDATION_FAILED` for what is no dead letter, `TOO_MANY_REQUESTS`
    */
   async begin(order: Order): Promise<string> {
-    const { operator, action, selection, note } = order;
     if (this.stopping || this.running.size >= MOST_AT_ONCE) {
       throw new CodedError('TOO_MANY_REQUESTS', `Expected at most ${MOST_AT_ONCE} actions at once; try again later.`);
     }
+    // Its place is taken before anything is waited for: many orders may come at once.
+    const recording = this.record(order);
+    const running = recording
+      .then(({ actionId, last }) => this.work(actionId, order, last))
+      .catch(() => undefined) // not recorded, which whoever ordered it hears
+      .finally(() => this.running.delete(running));
+    this.running.add(running);
+    return (await recording).actionId;
+  }
+
+  /** @returns what the action is known by, and the last dead letter that there was when it began */
+  private async record({
+    operator,
+    action,
+    selection,
+    note,
+  }: Order): Promise<{ actionId: string; last: string | null }> {
     const unknown = selection.ids ? await this.inbox.unknownIds(selection.ids) : [];
     if (unknown.length > 0) {
       const got = `${unknown.length} that are none, such as ${unknown[0]}`;
@@ -79,9 +95,7 @@ export class OperatorActions implements OnModuleDestroy, BeforeApplicationShutdo
     const recorded = { operator, action, reason, error_code, ids: ids?.length, note, total };
     const actionId = await this.repository.add(recorded, false);
     this.logger.log({ msg: `${action} begins`, action_id: actionId, operator, total });
-    const work = this.work(actionId, order, last).finally(() => this.running.delete(work));
-    this.running.add(work);
-    return actionId;
+    return { actionId, last };
   }
 
   private async work(actionId: string, { action, selection, note }: Order, upTo: string | null): Promise<void> {

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import fastifyStatic, { type SendOptions } from '@fastify/static';
-import { Controller, Get, Param, Res, VERSION_NEUTRAL, type OnModuleInit } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { Controller, Get, Param, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { CodedError } from '../../errors/coded-error';
@@ -25,19 +24,19 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/**
+ * Lends `sendFile` to the server's answers; which files there are, the controller says. It belongs before the routes: a plugin that
+ * is waited for later than that keeps Nest's own handler of errors from every route.
+ */
+export async function lendSendFile(server: FastifyInstance): Promise<void> {
+  await server.register(fastifyStatic, { serve: false });
+}
+
 /** The built page. It holds no data, so it asks for nothing. */
 @Public()
 @ApiExcludeController()
 @Controller({ path: 'ops', version: VERSION_NEUTRAL })
-export class PageController implements OnModuleInit {
-  constructor(private readonly adapterHost: HttpAdapterHost) {}
-
-  async onModuleInit(): Promise<void> {
-    const server = this.adapterHost.httpAdapter.getInstance<FastifyInstance>();
-    // It only lends `sendFile`; which files there are is said below.
-    if (!server.hasReplyDecorator('sendFile')) await server.register(fastifyStatic, { serve: false });
-  }
-
+export class PageController {
   /** @throws CodedError `ROUTE_NOT_FOUND` where the page was not built */
   @Get()
   page(@Res() reply: FastifyReply): void {
