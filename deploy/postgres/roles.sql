@@ -1,6 +1,10 @@
 -- Once, by an administrator, before the first migration:
---   psql -v migrate_password=… -v api_password=… -v worker_password=… -f roles.sql DATABASE
+--   MIGRATE_PASSWORD=… API_PASSWORD=… WORKER_PASSWORD=… psql -f roles.sql DATABASE
+-- (psql 14 or later; passwords on a command line could be read by everybody on the machine.)
 -- What each role may do with which table is said by the migration (src/database/grants.ts), every time it runs.
+\getenv migrate_password MIGRATE_PASSWORD
+\getenv api_password API_PASSWORD
+\getenv worker_password WORKER_PASSWORD
 CREATE ROLE friendship_migrate LOGIN PASSWORD :'migrate_password';
 CREATE ROLE friendship_api LOGIN PASSWORD :'api_password';
 CREATE ROLE friendship_worker LOGIN PASSWORD :'worker_password';

@@ -1,5 +1,5 @@
 /** OpenTelemetry's standard variables, as far as this service decides over them; its SDK reads the others by itself. */
-import { oneOf, type Parser } from './environment-fields';
+import { oneOf, url, type Parser } from './environment-fields';
 
 export interface TracingSettings {
   /** OTEL_TRACES_EXPORTER. */
@@ -19,6 +19,8 @@ const RATIO: Parser<number> = {
   },
 };
 
+const ENDPOINT = url('http', 'https');
+
 /** What the SDK does not know it passes over without a word; so these are checked before. */
 const CHECKED: Readonly<Record<string, Parser<unknown>>> = {
   OTEL_TRACES_EXPORTER: EXPORTER,
@@ -31,6 +33,8 @@ const CHECKED: Readonly<Record<string, Parser<unknown>>> = {
     'parentbased_traceidratio',
   ),
   OTEL_TRACES_SAMPLER_ARG: RATIO,
+  OTEL_EXPORTER_OTLP_ENDPOINT: ENDPOINT,
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ENDPOINT,
   // Collectors take JSON and protobuf on the same port.
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf('http/json'),
   OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: oneOf('http/json'),

@@ -160,7 +160,13 @@ export class DatabaseMonitor implements OnModuleInit, OnApplicationShutdown {
       if (this.client === client) this.client = undefined;
       this.reportAway(error);
     });
-    await client.connect();
+    await client.connect().catch((error: unknown) => {
+      // pg has no code for it.
+      if (error instanceof Error && /does not support SSL/.test(error.message)) {
+        throw Object.assign(error, { code: 'TLS_NOT_OFFERED' });
+      }
+      throw error;
+    });
     return client;
   }
 

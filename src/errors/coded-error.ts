@@ -2,7 +2,7 @@
 export const ERROR_CATALOGUE = {
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
   BAD_REQUEST: { status: 400, title: 'The request could not be read' },
-  UNAUTHORIZED: { status: 401, title: 'A valid API key is needed' },
+  UNAUTHORIZED: { status: 401, title: 'A valid key is needed' },
   FORBIDDEN: { status: 403, title: 'The request did not come from the page' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is no such route' },
   CONVERSATION_NOT_FOUND: { status: 404, title: 'There is no such conversation' },

@@ -52,7 +52,7 @@ export class ProblemFilter implements ExceptionFilter {
   private problemOf(error: unknown): Problem {
     if (error instanceof CodedError) return toProblem(error.code, error.message, error.fields);
     if (isDatabaseAway(error)) {
-      return toProblem('DATABASE_UNAVAILABLE', 'Nothing was stored. Send the same request again.');
+      return toProblem('DATABASE_UNAVAILABLE', 'Nothing was changed. Send the same request again.');
     }
     const code = refusalOf(error);
     if (code) return toProblem(code, DETAILS[code] ?? '');

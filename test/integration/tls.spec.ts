@@ -60,4 +60,11 @@ describe('TLS to PostgreSQL and RabbitMQ', () => {
     });
     expect(details).toMatchObject({ database: { status: 'down' }, broker: { status: 'down' } });
   });
+
+  it('is said to be missing where a server has none', async () => {
+    const { DATABASE_CA_FILE } = variables(ours);
+    const worker = await ServiceProcess.start('worker', { ...namespace.variables, DATABASE_CA_FILE });
+    await worker.logged('why', ({ msg, reason }) => msg === 'database is away' && reason === 'TLS_NOT_OFFERED');
+    expect(await worker.stop()).toBe(0);
+  });
 });

@@ -265,6 +265,7 @@ describe('with tracing preloaded', () => {
       OTEL_TRACES_SAMPLER: 'sometimes',
       OTEL_TRACES_SAMPLER_ARG: '7',
       OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
     };
     const service = ServiceProcess.spawn('worker', { ...namespace.variables, ...collector.variables, ...wrong });
     expect(await service.ended()).toBe(1);
