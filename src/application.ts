@@ -17,6 +17,7 @@ import { refuseBeforeBody } from './http/refuse-before-body';
 import { protect } from './http/protection';
 import { toProblem } from './http/problem';
 import { answer } from './http/problem.filter';
+import { lendSendFile } from './http/send-file';
 import { measureRequests } from './http/request-metrics';
 import { closeUnused, watchUnused } from './http/unused-connections';
 import { Deliveries } from './messaging/deliveries';
@@ -26,7 +27,6 @@ import { lanesOf, type Topology } from './messaging/topology';
 import { TOPOLOGY } from './messaging/tokens';
 import { QuietStartLogger, createLogger } from './observability/logger';
 import { Metrics } from './observability/metrics';
-import { lendSendFile } from './operations/page/page.controller';
 
 const logger = new Logger('Application');
 

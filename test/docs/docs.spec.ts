@@ -175,6 +175,7 @@ describe('the documentation', () => {
       ...Object.entries<Field>(FIELDS).flatMap(([name, { secret }]) => (secret ? [`${name}_FILE`] : [])),
       ...environment(filesBelow('deploy', /\.yaml$/), /\bkey: ([A-Z][A-Z0-9_]+)/g),
       ...environment(['docker-compose.yml'], /\$\{([A-Z][A-Z0-9_]+)/g),
+      ...environment(filesBelow('deploy', /\.sql$/), /\\getenv \w+ ([A-Z][A-Z0-9_]+)/g),
       ...environment(filesBelow('scripts', /\.mjs$/), /process\.env\.([A-Z][A-Z0-9_]+)/g),
       'NODE_OPTIONS',
       ...environment(['src/config/tracing-settings.ts'], /\b(OTEL_[A-Z_]+)/g),

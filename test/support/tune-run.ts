@@ -4,10 +4,17 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { TuneResult } from '../../src/operations/tune/tune-result';
 
 /** Two points of one worker, as short as runs may be. */
 const SHORT = ['--workers', '1', '--concurrency', '2,5', '--groups', '1', '--seconds', '1s', '--warm-up', '200ms'];
+
+/** What the tests read of tune.json. */
+interface TuneResult {
+  readonly complete: boolean;
+  readonly kind: string;
+  readonly measurements: readonly { readonly concurrency: number; readonly throughput: number }[];
+  readonly answer: { readonly point: { readonly concurrency: number }; readonly env: readonly string[] } | undefined;
+}
 
 export interface TuneRun {
   readonly code: number;

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import fastifyStatic, { type SendOptions } from '@fastify/static';
+import type { SendOptions } from '@fastify/static';
 import { Controller, Get, Param, Res, VERSION_NEUTRAL } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { CodedError } from '../../errors/coded-error';
 import { Public } from '../../http/api-key.guard';
 
@@ -23,14 +23,6 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'self'",
   "frame-ancestors 'none'",
 ].join('; ');
-
-/**
- * Lends `sendFile` to the server's answers; which files there are, the controller says. It belongs before the routes: a plugin that
- * is waited for later than that keeps Nest's own handler of errors from every route.
- */
-export async function lendSendFile(server: FastifyInstance): Promise<void> {
-  await server.register(fastifyStatic, { serve: false });
-}
 
 /** The built page. It holds no data, so it asks for nothing. */
 @Public()
