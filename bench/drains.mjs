@@ -20,6 +20,7 @@ const FIRST_EVENTS = 200;
 /**
  * @typedef {object} DrainOptions
  * @property {number} rounds
+ * @property {readonly import('./targets.cjs').Target[]} [targets] see `takeTurns`
  * @property {number} events the whole backlog
  * @property {number} seconds the longest that a run should take: slow contenders get a smaller backlog
  * @property {number} [childrenPerEvent] default 0.5
@@ -29,7 +30,12 @@ const FIRST_EVENTS = 200;
  * @param {import('./question.mjs').Context} context
  * @param {readonly import('./rounds.mjs').Entrant[]} [others] who are not fed by the queue
  */
-export async function drains(contenders, { rounds, events, seconds, childrenPerEvent = 0.5 }, context, others = []) {
+export async function drains(
+  contenders,
+  { rounds, targets, events, seconds, childrenPerEvent = 0.5 },
+  context,
+  others = [],
+) {
   const { progress, signal, arenas, quick } = context;
   /** @type {import('./contender.mjs').Running[]} */
   const started = [];
@@ -53,7 +59,7 @@ export async function drains(contenders, { rounds, events, seconds, childrenPerE
       drain(running, { events: backlog, children: children(backlog), signal, expectedSeconds: backlog / rate });
     entrants.push({ series: contender.series, measure });
   }
-  const measurements = await takeTurns([...entrants, ...others], { rounds, progress, signal });
+  const measurements = await takeTurns([...entrants, ...others], { rounds, targets, progress, signal });
   await stopAll(started);
   return measurements;
 }

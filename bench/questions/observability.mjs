@@ -46,7 +46,7 @@ const VARIANTS = [
 export default {
   name: 'observability',
   asks: 'What does it cost a message that one can look?',
-  minutes: 6,
+  minutes: 7,
   targets: [
     {
       name: 'worker CPU of a message, scraped and page open ÷ neither metrics nor page',
