@@ -70,13 +70,11 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
   measureRequests(adapter.getInstance(), app.get(Metrics));
   const keys = new ApiKeys(environment.API_KEYS);
   await protect(adapter.getInstance(), environment, keys);
-  if (environment.OPERATOR_KEY !== undefined && environment.APP_ROLE !== 'worker') {
-    await lendSendFile(adapter.getInstance());
-  }
   refuseBeforeBody(adapter.getInstance(), keys);
   acceptJsonOnly(adapter.getInstance());
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: ['1', VERSION_NEUTRAL] });
   if (environment.APP_ROLE !== 'worker') {
+    await lendSendFile(adapter.getInstance());
     serveApiDocs(app);
     app.connectMicroservice<MicroserviceOptions>({ strategy: new RpcServer(environment) }, { inheritAppConfig: true });
   }
