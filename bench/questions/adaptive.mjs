@@ -22,19 +22,22 @@ const PINNED = [100, 200, 400];
 const PINNED_SLOWER = [400, 800];
 const PINNED_SLOW_DATABASE = [10, 20, 50];
 
-const FULL = { rise: 60, slower: 60, database: 40, before: 12, window: 6, warm: 3, pairs: 4, windows: 2, backOff: 10 };
-const QUICK = { rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, windows: 2, backOff: 8 };
+const STEADY = { steady: 12, steadyWarm: 8 };
+const FULL = { rise: 60, slower: 60, database: 40, before: 12, window: 6, warm: 3, pairs: 9, backOff: 10, ...STEADY };
+const QUICK = { rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, backOff: 8, ...STEADY };
 
 /** The end of a phase, over which its rate is taken, seconds. */
 const END = 10;
 
 const COST_CONCURRENCY = 50;
+/** Posts a second to each of the two, of the 250 a second that C = 50 could take. */
+const STEADY_RATE = 120;
 
 /** @type {import('../question.mjs').Question} */
 export default {
   name: 'adaptive',
   asks: 'Does an adaptive worker find its concurrency, and what does that cost?',
-  minutes: 7,
+  minutes: 9,
   targets: [
     {
       name: '200 ms external, from C = 1: rate after 50 to 60 s ÷ pinned best',
@@ -192,44 +195,38 @@ async function atSlowDatabase({ before, database, window, warm, backOff }, concu
   };
 }
 
-/** Both at the same time, each with queues of its own: whatever the machine does, it does to both. @param {typeof FULL} settings @param {Context} context */
-async function atSteadyLoad({ pairs, windows, window, warm }, context) {
+/**
+ * Both at the same time, each with an api and queues of its own: whatever the machine does, it does to both. Each pair is of new
+ * processes. Posts come at a rate, as children talk: fifty messages that are taken from a backlog at once end at once, for as long as
+ * they stay in step, and then cost up to a tenth less; which of two workers stays in step longer is luck.
+ * @param {typeof FULL} settings @param {Context} context
+ */
+async function atSteadyLoad({ pairs, steady, steadyWarm }, context) {
   const { progress, signal } = context;
   const mix = { serviceTime: SERVICE_MS, cpuTime: 0 };
-  const [one, other] = [await openStage(mix, 0, context), await openStage(mix, 0, context)];
+  const contenders = [
+    { series: 'pinned, steady', variables: {}, ...(await openStage(mix, steadyWarm * 1_000, context)) },
+    {
+      series: 'adaptive, steady',
+      variables: adaptive(COST_CONCURRENCY),
+      ...(await openStage(mix, steadyWarm * 1_000, context)),
+    },
+  ];
   /** @type {Measurement[]} */
   const measurements = [];
-  for (let pair = 0; pair < pairs; pair++) {
-    await one.stage.underLoad(at(COST_CONCURRENCY), 2_000, signal, (/** @type {any[]} */ [pinned]) =>
-      other.stage.underLoad(
-        at(COST_CONCURRENCY),
-        2_000,
-        signal,
-        async (/** @type {any[]} */ [adapting], /** @type {AbortSignal} */ stop) => {
-          await delay((warm + 2) * 1_000, undefined, { signal: stop });
-          for (let count = 1; count <= windows; count++) {
-            const before = [pinned.latest, adapting.latest];
-            await delay(window * 1_000, undefined, { signal: stop });
-            const round = pair * windows + count;
-            const figures = [pinned.latest, adapting.latest].map((after, index) => ({
-              worker_us: (1_000 * (after.cpu - before[index].cpu)) / (after.done - before[index].done),
-              rate: (1_000 * (after.done - before[index].done)) / (after.at - before[index].at),
-            }));
-            progress.note(
-              `pair ${round}: CPU of a message ${figures.map((f) => f.worker_us.toFixed(0)).join(', ')} µs`,
-            );
-            measurements.push(
-              { series: 'pinned, steady', round, wrong: [], figures: figures[0] ?? {} },
-              { series: 'adaptive, steady', round, wrong: [], figures: figures[1] ?? {} },
-            );
-          }
-        },
-        adaptive(COST_CONCURRENCY),
-      ),
+  for (let round = 1; round <= pairs; round++) {
+    const figures = await Promise.all(
+      contenders.map(async ({ stage, series, variables }) => {
+        const window = steady * 1_000;
+        const found = await stage.atRate(at(COST_CONCURRENCY), series, window, STEADY_RATE, signal, variables);
+        return { worker_us: (1_000_000 * found.cpu.workers) / found.throughput, rate: found.throughput };
+      }),
     );
+    progress.note(`pair ${round}: CPU of a message ${figures.map((f) => f.worker_us.toFixed(0)).join(', ')} µs`);
+    for (const [index, { series }] of contenders.entries())
+      measurements.push({ series, round, wrong: [], figures: figures[index] ?? {} });
   }
-  await one.remove();
-  await other.remove();
+  for (const { remove } of contenders) await remove();
   return measurements;
 }
 

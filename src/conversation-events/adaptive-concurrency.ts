@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
-import { ConcurrencyDecisions, waitsForConnections } from '../messaging/concurrency-decision';
+import { ConcurrencyDecisions, rungsThatWait } from '../messaging/concurrency-decision';
 import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
 import { Consumers } from '../messaging/consumers';
 import { Deliveries, type DeliveryProgress } from '../messaging/deliveries';
@@ -84,14 +84,15 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     }
     this.samples.all++;
     if (inFlight >= this.concurrency) this.samples.full++;
-    const { poolWaiting } = this;
-    if (poolWaiting > 0) this.samples.poolWaits++;
-    this.samples.poolWaiting += poolWaiting;
+    if (this.poolWaiting > 0) this.samples.poolWaits++;
+    this.samples.poolWaiting += this.poolWaiting;
     const seconds = (performance.now() - this.since.at) / 1_000;
     const ended = progress.ended - this.since.progress.ended;
     if (seconds * 1_000 < SHORTEST_LOOK) return;
-    const poolWaits = this.samples.poolWaits / this.samples.all;
-    if (ended >= TURNS * this.concurrency || (ended > 0 && waitsForConnections({ poolWaits }))) this.decide(seconds);
+    const poolWaiting = this.samples.poolWaiting / this.samples.all;
+    // Where they wait for connections it need not be waited for messages to end.
+    const stuck = ended > 0 && rungsThatWait({ concurrency: this.concurrency, poolWaiting }) > 0;
+    if (ended >= TURNS * this.concurrency || stuck) this.decide(seconds);
   }
 
   private decide(seconds: number): void {

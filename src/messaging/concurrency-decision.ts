@@ -48,8 +48,8 @@ const LOSS = 0.92;
 const SHIFT = 1.6;
 
 const FULL_ENOUGH = 0.5;
-/** Above this share of samples with waits for a connection, a decision needs no more to go by: {@link waitsForConnections}. */
-const POOL_BUSY = 0.6;
+/** Up to this share of samples with a wait for a connection, the pool is no limit yet. */
+const POOL_ROOM = 0.3;
 const EVENT_LOOP_FULL = 0.95;
 const EVENT_LOOP_ROOM = 0.85;
 const FAILING = 0.1;
@@ -57,9 +57,13 @@ const FAILING = 0.1;
 /** Decisions between two tries to go higher: doubled each time one gains nothing, since a step is not free. */
 const PAUSE = { first: 8, last: 64 };
 
-/** Whether work waits for connections nearly all the time. Then it need not be waited for messages to end: they are what waits. */
-export function waitsForConnections({ poolWaits }: Pick<Observation, 'poolWaits'>): boolean {
-  return poolWaits > POOL_BUSY;
+/**
+ * Rungs to go down, since what waits for a connection is in flight for nothing: so many lower, about as much is in flight as the pool
+ * keeps moving. A few that wait are none: near the best point some always do, and below it connections idle.
+ */
+export function rungsThatWait({ concurrency, poolWaiting }: Pick<Observation, 'concurrency' | 'poolWaiting'>): number {
+  const moving = Math.max(1, concurrency - poolWaiting);
+  return Math.floor(Math.log(concurrency / moving) / Math.log(STEP));
 }
 
 export class ConcurrencyDecisions {
@@ -74,7 +78,8 @@ export class ConcurrencyDecisions {
     const judged = this.before;
     this.before = undefined;
     if (seen.failed > FAILING * seen.ended && canFall) return this.fall(throughput, 'ERRORS');
-    if (waitsForConnections(seen) && canFall) return this.fall(throughput, 'POOL_WAITS', stepsDown(seen));
+    const waiting = rungsThatWait(seen);
+    if (waiting > 0 && canFall) return this.fall(throughput, 'POOL_WAITS', waiting);
     if (judged && judged.step > 0 && throughput < judged.throughput * GAIN)
       return this.takeBack(judged.step, seen.time);
     if (judged && judged.step < 0) return this.judgeFall(judged.throughput, throughput, seen, canRise, canFall);
@@ -91,7 +96,8 @@ export class ConcurrencyDecisions {
     }
     if (!canRise || seen.full < FULL_ENOUGH || seen.eventLoop > EVENT_LOOP_ROOM) return undefined;
     // Far below any limit, two rungs at once: it is idle that costs most.
-    const step = judged && seen.eventLoop < EVENT_LOOP_ROOM / 2 ? 2 : 1;
+    const farBelow = judged && seen.eventLoop < EVENT_LOOP_ROOM / 2 && seen.poolWaits < POOL_ROOM;
+    const step = farBelow ? 2 : 1;
     this.before = { throughput, step };
     return { steps: step, reason: judged ? 'THROUGHPUT_GAINED' : 'PROBE' };
   }
@@ -131,10 +137,4 @@ export class ConcurrencyDecisions {
     this.wait = this.pause;
     this.pause = Math.min(PAUSE.last, this.pause * 2);
   }
-}
-
-/** What waits for a connection is in flight for nothing: so many rungs lower, about as much is in flight as the pool keeps moving. */
-function stepsDown({ concurrency, poolWaiting }: Observation): number {
-  const moving = Math.max(1, concurrency - poolWaiting);
-  return Math.max(1, Math.floor(Math.log(concurrency / moving) / Math.log(STEP)));
 }

@@ -134,15 +134,19 @@ export class Stage {
     );
   }
 
-  /** Posts at a rate through the api, and works on what comes. */
+  /**
+   * Posts at a rate through the api, and works on what comes.
+   * @param variables of the workers, instead of what the point says
+   */
   async atRate(
     point: Point,
     why: string,
     milliseconds: number,
     perSecond: number,
     signal: AbortSignal,
+    variables: Readonly<Record<string, string>> = {},
   ): Promise<Measurement> {
-    return this.withWorkers(point, signal, async (stop) => {
+    const work = async (stop: AbortSignal): Promise<Measurement> => {
       const loop = await this.startApi(stop);
       // Only now: a window that began with the start of the processes would outlast the posts.
       await this.untilAllListen(stop);
@@ -160,7 +164,8 @@ export class Stage {
       await this.untilNothingIsPending(stop);
       const critical = await this.database.criticalTimes(since);
       return { ...window, ...point, why, load: 'open loop', critical, offered: perSecond };
-    });
+    };
+    return this.withWorkers(point, signal, work, variables);
   }
 
   /** Posts `total` conversations as fast as `users` callers can, and measures until all are counted. */
