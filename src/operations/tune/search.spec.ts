@@ -98,6 +98,13 @@ describe('the search', () => {
     expect(measured.filter(({ why }) => why.startsWith('repeat')).length).toBeGreaterThanOrEqual(2);
   });
 
+  it('repeats nothing where the best is clearly ahead', async () => {
+    const few = { ...SPACE, workers: [1], concurrency: [10, 20] };
+    const { measured, chosen } = await found({ residence: 200, cpu: 0.7, others: 0.8, cores: 2 }, few);
+    expect(chosen.point.concurrency).toBe(20);
+    expect(measured.filter(({ why }) => why.startsWith('repeat'))).toEqual([]);
+  });
+
   it('raises C before W while a worker has room', () => {
     const idle = simulate(
       { residence: 200, cpu: 0.7, others: 0.8, cores: 8 },
