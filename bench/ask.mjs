@@ -11,34 +11,48 @@ import { writeResult } from './results.mjs';
 import targets from './targets.cjs';
 
 /**
+ * One that cannot be answered does not keep the others from being asked.
  * @param {readonly string[]} names
  * @param {Pick<import('./question.mjs').Context, 'quick' | 'services' | 'progress' | 'signal'>} options
  * @returns {Promise<import('./results.mjs').Result[]>}
+ * @throws {Error} at the end, when a question could not be answered
  */
 export async function ask(names, options) {
   const results = [];
+  const unanswered = [];
   for (const name of names) {
-    const startedAt = Date.now();
-    const { default: question } = await import(
-      pathToFileURL(join(checkoutDir, 'bench', 'questions', `${name}.mjs`)).href
-    );
-    options.progress.note(`${question.name}: ${question.asks}`);
-    const result = await answer(question, options);
-    const path = writeResult(result);
-    options.progress.note(`${question.name}: answered in ${seconds(startedAt)}, recorded in ${path}`);
-    print(
-      `\n# ${question.asks}\n\n${settingsLine(result)}\n\n${measurementTable(result)}
-${
-  result.targets.length > 0
-    ? `
-${targetTable(result.targets)}
-`
-    : ''
-}`,
-    );
-    results.push(result);
+    try {
+      results.push(await askOne(name, options));
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (names.length === 1) throw error;
+      const { message } = /** @type {Error} */ (error);
+      unanswered.push(`${name}: ${message}`);
+      options.progress.note(`${name}: not answered: ${message}`);
+    }
   }
+  if (names.length > 1) print(`\n# Every target\n\n${targetTable(results.flatMap((result) => result.targets))}\n`);
+  if (unanswered.length > 0)
+    throw new Error(`Expected an answer to every question, got none to ${unanswered.join('; ')}`);
   return results;
+}
+
+/**
+ * @param {string} name
+ * @param {Pick<import('./question.mjs').Context, 'quick' | 'services' | 'progress' | 'signal'>} options
+ */
+async function askOne(name, options) {
+  const startedAt = Date.now();
+  const { default: question } = await import(
+    pathToFileURL(join(checkoutDir, 'bench', 'questions', `${name}.mjs`)).href
+  );
+  options.progress.note(`${question.name}: ${question.asks}`);
+  const result = await answer(question, options);
+  const path = writeResult(result);
+  options.progress.note(`${question.name}: answered in ${seconds(startedAt)}, recorded in ${path}`);
+  print(`\n# ${question.asks}\n\n${settingsLine(result)}\n\n${measurementTable(result)}\n`);
+  if (result.targets.length > 0) print(`${targetTable(result.targets)}\n`);
+  return result;
 }
 
 /**
