@@ -9,8 +9,8 @@ import { listenerOf, processorTime, residentMemory } from './processor-time.mjs'
 
 export const logsDir = join(checkoutDir, '.local', 'bench-logs');
 
-/** Everybody is connected long before; only a machine that is very busy takes longer. */
-const START_TIMEOUT_MS = 60_000;
+/** Everybody is connected long before; only a machine that is very busy takes longer. Each process needs about 1.5 s of CPU. Milliseconds. */
+const START_TIMEOUT = { all: 60_000, each: 2_000 };
 
 /** Time for what is in flight; the service's own limit is 25 s. */
 const STOP_GRACE_MS = 30_000;
@@ -46,6 +46,7 @@ const PATIENCE_MS = 30_000;
  */
 export async function start(contender, arena, { signal, consumers = 1 }) {
   const count = contender.processes ?? 1;
+  const timeoutMs = START_TIMEOUT.all + count * START_TIMEOUT.each;
   const launched = Array.from({ length: count }, (_, index) => {
     const log = logFile(contender, index);
     return { log, process: launch(contender, { ...arena.env, ...contender.env }, log) };
@@ -67,11 +68,11 @@ export async function start(contender, arena, { signal, consumers = 1 }) {
         const { consumerCount } = await arena.channel.checkQueue(arena.queue);
         return consumerCount >= count * consumers || undefined;
       },
-      { timeoutMs: START_TIMEOUT_MS, everyMs: 50, signal },
+      { timeoutMs, everyMs: 50, signal },
     );
     if (consuming === undefined)
       throw new Error(
-        `${contender.series}: expected ${count * consumers} consumers within ${START_TIMEOUT_MS / 1000} s, got fewer. ${logOf(running)}`,
+        `${contender.series}: expected ${count * consumers} consumers within ${timeoutMs / 1000} s, got fewer. ${logOf(running)}`,
       );
   } catch (error) {
     await running.stop();

@@ -19,7 +19,7 @@ const PROCESSED_COLUMNS = {
   score_breakdown: `jsonb_build_object('rule_version', 'friendship-1', 'total_turns', ${EXPECTED_TURNS}, 'friendship_score_change', ${CHANGE})`,
   rule_version: `'friendship-1'`,
   topic_id: `(SELECT topic_id FROM topic_agents WHERE topic_agents.agent_tag = ${EVENT_COLUMNS.agent_tag})`,
-  business_day: `(${EVENT_COLUMNS.end_time} AT TIME ZONE '${TIME_ZONE}')::date`,
+  business_day: `((${EVENT_COLUMNS.end_time}) AT TIME ZONE '${TIME_ZONE}')::date`,
 };
 
 /**

@@ -17,6 +17,7 @@ import functools
 import json
 import os
 import signal
+import sys
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -190,7 +191,10 @@ def main():
     def work(body, received):
         process(new_session, body, several_commits=mode != "one-commit")
         if report:
-            print(json.dumps({"msg": "processed", "processing_ms": (time.perf_counter() - received) * 1000}), flush=True)
+            line = json.dumps({"msg": "processed", "processing_ms": (time.perf_counter() - received) * 1000}, separators=(",", ":"))
+            # One write, or two threads share a line.
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
 
     connection = pika.BlockingConnection(pika.URLParameters(os.environ["RABBITMQ_URL"]))
     channel = connection.channel()
