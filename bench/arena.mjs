@@ -56,6 +56,9 @@ const INSUFFICIENT_PRIVILEGE = '42501';
  * @typedef {{ begin: () => Promise<number> }} Filled begin: lets everybody in; the time of it, milliseconds since 1970 by the database's clock
  */
 
+/** What PostgreSQL keeps of a name, bytes. */
+const LONGEST_NAME = 63;
+
 /**
  * Opens arenas on the given services, and takes away all of them at the end.
  * @param {Pick<import('./question.mjs').Context, 'services' | 'signal' | 'onExit'>} options
@@ -70,6 +73,7 @@ export async function createArenas({ services, signal, onExit }) {
   const template = `${prefix}_template`;
   /** @type {Map<string, { clients: { end: () => Promise<void> }[], queues: string[], exchange: string }>} by database */
   const opened = new Map();
+  let count = 0;
 
   const drop = async (/** @type {string} */ database) => {
     const arena = opened.get(database);
@@ -99,7 +103,8 @@ export async function createArenas({ services, signal, onExit }) {
     /** @param {string} name letters, digits, dashes @returns {Promise<Arena>} */
     async open(name) {
       const id = name.replaceAll(/\W/g, '_').toLowerCase();
-      const database = `${prefix}_${id}`;
+      // With a number, since long names are cut and may then be the same.
+      const database = `${prefix}_${++count}_${id}`.slice(0, LONGEST_NAME);
       const env = environment({ services, database, id });
       const queues = queuesOf(env);
       opened.set(database, {
