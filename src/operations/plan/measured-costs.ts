@@ -1,8 +1,6 @@
 /**
- * What one message and one process of this service cost on two cores of a virtual machine with Node 20, PostgreSQL 15 and RabbitMQ
- * 3.10 on it, rounded from what `tune --grid` measured there (docs/tuning.md): CPU over all points of the database-bound mix; a
- * connection is held for 1.2 ms by a message alone and for 6 ms where all cores are busy; memory from the grid with calls of 200 ms.
- * Other machines differ: measure yours, and give its JSON to `plan --measured`.
+ * What one message and one process of this service cost: estimates for two cores of a virtual machine with Node 20, PostgreSQL 15 and
+ * RabbitMQ 3.10 on it, to be replaced by what `tune` measures. Other machines differ: measure yours, and give its JSON to `plan --measured`.
  */
 export interface Costs {
   /** CPU of the worker process for a message, beside the mix's own, milliseconds. */
@@ -20,10 +18,10 @@ export interface Costs {
 }
 
 export const MEASURED_COSTS: Costs = {
-  workerCpu: 0.75,
-  databaseCpu: 0.55,
-  brokerCpu: 0.25,
+  workerCpu: 0.65,
+  databaseCpu: 0.5,
+  brokerCpu: 0.35,
   connectionTime: 3,
-  processMemory: 135 * 2 ** 20,
-  messageMemory: 175 * 2 ** 10,
+  processMemory: 115 * 2 ** 20,
+  messageMemory: 60 * 2 ** 10,
 };
