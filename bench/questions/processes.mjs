@@ -71,13 +71,13 @@ async function measure(name, { processes, concurrency }, { quick, arenas, progre
   const running = await progress.step(`starting ${name}`, () => start(contender, arena, { signal }));
   const startSeconds = (performance.now() - startedAt) / 1000;
   try {
-    const rate = await warmUp(running, {
+    const warmRate = await warmUp(running, {
       most: events(quick),
       children: (count) => Math.ceil(count / 2),
       signal,
       seconds: quick ? 2 : 5,
     });
-    const backlog = Math.min(events(quick), Math.ceil(rate * DRAIN_SECONDS));
+    const backlog = Math.min(events(quick), Math.ceil(warmRate * DRAIN_SECONDS));
     const filling = { events: backlog, children: Math.ceil(backlog / 2), signal };
     /** @type {import('../targets.cjs').Measurement[]} */
     const runs = [];
