@@ -22,9 +22,8 @@ const PINNED = [100, 200, 400];
 const PINNED_SLOWER = [400, 800];
 const PINNED_SLOW_DATABASE = [10, 20, 50];
 
-const STEADY = { steady: 12, steadyWarm: 8 };
-const FULL = { rise: 60, slower: 60, database: 40, before: 12, window: 6, warm: 3, pairs: 9, backOff: 10, ...STEADY };
-const QUICK = { rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, backOff: 8, ...STEADY };
+const FULL = { rise: 60, slower: 60, database: 40, before: 12, window: 6, warm: 3, pairs: 9, backOff: 10 };
+const QUICK = { rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, backOff: 8 };
 
 /** The end of a phase, over which its rate is taken, seconds. */
 const END = 10;
@@ -32,6 +31,8 @@ const END = 10;
 const COST_CONCURRENCY = 50;
 /** Posts a second to each of the two, of the 250 a second that C = 50 could take. */
 const STEADY_RATE = 120;
+const STEADY_WARM_UP_MS = 8_000;
+const STEADY_WINDOW_MS = 12_000;
 
 /** @type {import('../question.mjs').Question} */
 export default {
@@ -201,15 +202,15 @@ async function atSlowDatabase({ before, database, window, warm, backOff }, concu
  * they stay in step, and then cost up to a tenth less; which of two workers stays in step longer is luck.
  * @param {typeof FULL} settings @param {Context} context
  */
-async function atSteadyLoad({ pairs, steady, steadyWarm }, context) {
+async function atSteadyLoad({ pairs }, context) {
   const { progress, signal } = context;
   const mix = { serviceTime: SERVICE_MS, cpuTime: 0 };
   const contenders = [
-    { series: 'pinned, steady', variables: {}, ...(await openStage(mix, steadyWarm * 1_000, context)) },
+    { series: 'pinned, steady', variables: {}, ...(await openStage(mix, STEADY_WARM_UP_MS, context)) },
     {
       series: 'adaptive, steady',
       variables: adaptive(COST_CONCURRENCY),
-      ...(await openStage(mix, steadyWarm * 1_000, context)),
+      ...(await openStage(mix, STEADY_WARM_UP_MS, context)),
     },
   ];
   /** @type {Measurement[]} */
@@ -217,8 +218,14 @@ async function atSteadyLoad({ pairs, steady, steadyWarm }, context) {
   for (let round = 1; round <= pairs; round++) {
     const figures = await Promise.all(
       contenders.map(async ({ stage, series, variables }) => {
-        const window = steady * 1_000;
-        const found = await stage.atRate(at(COST_CONCURRENCY), series, window, STEADY_RATE, signal, variables);
+        const found = await stage.atRate(
+          at(COST_CONCURRENCY),
+          series,
+          STEADY_WINDOW_MS,
+          STEADY_RATE,
+          signal,
+          variables,
+        );
         return { worker_us: (1_000_000 * found.cpu.workers) / found.throughput, rate: found.throughput };
       }),
     );

@@ -27,7 +27,7 @@ const QUICK = { workers: '1,2', concurrency: '5,20', seconds: 2, warmUp: 1, roun
 export default {
   name: 'tuning',
   asks: 'Does `tune` find the best point in a third of the time of the whole grid?',
-  minutes: 24,
+  minutes: 26,
   targets: MIXES.flatMap(({ name }) => [
     {
       name: `${name}: recommended ÷ the grid's best`,
