@@ -6,10 +6,14 @@ import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import { Metrics } from '../observability/metrics';
 import { ConversationEventsRepository, type LoadedEvent, type ScoredEvent } from './conversation-events.repository';
 
+/** Events read in one statement, at least; a read takes no lock and commits nothing, so it is shared in any case. */
+const LARGEST_LOAD = 20;
+
 /**
  * The database's two parts in the life of a message: what is to be scored, and what it is worth.
- * With a `COMMIT_GROUP_SIZE` of 1 each message has a query runner and a transaction of its own. Above, messages that come together
- * share them; each still has its own outcome, and one that fails is told apart from its neighbours.
+ * Messages that come together are loaded together. With a `COMMIT_GROUP_SIZE` of 1 each is committed with a query runner and a
+ * transaction of its own; above, they share these as well. Each still has its own outcome, and one that fails is told apart from its
+ * neighbours.
  */
 @Injectable()
 export class CommitGroups {
@@ -28,7 +32,7 @@ export class CommitGroups {
     this.loads = new GroupedWork(
       'load group',
       (ids) => queryRunners.use((runner) => repository.loadGroup(runner, ids)),
-      size,
+      Math.max(size, LARGEST_LOAD),
     );
     this.applies = new GroupedWork(
       'commit group',
@@ -42,8 +46,7 @@ export class CommitGroups {
 
   /** The event, or undefined where there is none. Takes no lock, since the claim decides. */
   load(conversationId: string): Promise<LoadedEvent | undefined> {
-    if (this.grouped) return this.loads.do(conversationId);
-    return this.queryRunners.use((runner) => this.repository.load(runner, conversationId));
+    return this.loads.do(conversationId);
   }
 
   /** @returns false when the event was settled meanwhile: nothing was counted */

@@ -34,17 +34,38 @@ export interface ScoredEvent {
   readonly score: ScoreBreakdown;
 }
 
+const STORED_COLUMNS = `conversation_id, user_id, bot_id, bot_name, bot_type, agent_tag, start_time, end_time, conversation_log,
+            user_initiated_questions, session_emotion, new_memories_count, fingerprint`;
+
 const INSERT: Statement = {
   name: 'conversation_events_insert',
-  text: `INSERT INTO conversation_events
-           (conversation_id, user_id, bot_id, bot_name, bot_type, agent_tag, start_time, end_time, conversation_log,
-            user_initiated_questions, session_emotion, new_memories_count, fingerprint)
+  text: `INSERT INTO conversation_events (${STORED_COLUMNS})
          SELECT $1, $2, $3, $4, $5, $6, $7::timestamptz, $8::timestamptz, $9::json, $10::int, $11, $12::int, $13::bytea
-          WHERE NOT EXISTS (SELECT FROM tombstones WHERE key_hash = $14)
-            AND NOT EXISTS (SELECT FROM tombstones WHERE key_hash = $15 AND erased_at >= $8::timestamptz)
+          WHERE ${isNotErased('$14', '$15', '$8::timestamptz')}
          ON CONFLICT (conversation_id) DO NOTHING
          RETURNING accepted_at`,
 };
+
+/**
+ * The same for several in one transaction. Two groups that share ids wait for each other's, in the same order since the ids come
+ * sorted. Should the planner choose another order, PostgreSQL ends the deadlock and the group is split.
+ */
+const INSERT_GROUP: Statement = {
+  name: 'conversation_events_insert_group',
+  text: `INSERT INTO conversation_events (${STORED_COLUMNS})
+         SELECT ${STORED_COLUMNS.replace('conversation_log', 'conversation_log::json')}
+           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
+                       $9::text[], $10::int[], $11::text[], $12::int[], $13::bytea[], $14::bytea[], $15::bytea[])
+             AS posted (${STORED_COLUMNS}, conversation_hash, user_hash)
+          WHERE ${isNotErased('conversation_hash', 'user_hash', 'end_time')}
+         ON CONFLICT (conversation_id) DO NOTHING
+         RETURNING conversation_id, accepted_at`,
+};
+
+function isNotErased(conversationHash: string, userHash: string, endTime: string): string {
+  return `NOT EXISTS (SELECT FROM tombstones WHERE key_hash = ${conversationHash})
+            AND NOT EXISTS (SELECT FROM tombstones WHERE key_hash = ${userHash} AND erased_at >= ${endTime})`;
+}
 
 const WHAT_IS_LOADED = `
          SELECT conversation_id, user_id, bot_type, status, attempt_count, last_error_code, accepted_at,
@@ -175,28 +196,49 @@ export class ConversationEventsRepository {
   ) {}
 
   /** @returns when it was stored; undefined if an event with this id was there before (which is left as it is), or was erased */
-  async insert(
-    runner: QueryRunner,
-    { fields: conversation, logJson, hash }: PreparedConversation,
-  ): Promise<Date | undefined> {
-    const { rows } = await execute<{ accepted_at: Date }>(runner, INSERT, [
-      conversation.conversation_id,
-      conversation.user_id,
-      conversation.bot_id,
-      conversation.bot_name,
-      conversation.bot_type,
-      conversation.agent_tag,
-      conversation.start_time,
-      conversation.end_time,
-      logJson,
-      conversation.user_initiated_questions,
-      conversation.session_emotion,
-      conversation.new_memories_count,
-      hash,
-      this.tombstones.ofConversation(conversation.conversation_id),
-      this.tombstones.ofUser(conversation.user_id),
-    ]);
+  async insert(runner: QueryRunner, conversation: PreparedConversation): Promise<Date | undefined> {
+    const { rows } = await execute<{ accepted_at: Date }>(runner, INSERT, this.valuesOf(conversation));
     return rows[0]?.accepted_at;
+  }
+
+  /** Like {@link insert}, for several in one transaction: in their order. Of two with the same id, the first is stored. */
+  async insertGroup(
+    runner: QueryRunner,
+    conversations: readonly PreparedConversation[],
+  ): Promise<(Date | undefined)[]> {
+    const firsts = new Map<string, PreparedConversation>();
+    for (const conversation of conversations) {
+      const { conversation_id } = conversation.fields;
+      if (!firsts.has(conversation_id)) firsts.set(conversation_id, conversation);
+    }
+    const values = [...firsts.keys()].sort().map((id) => this.valuesOf(firsts.get(id) as PreparedConversation));
+    const columns = values[0].map((_, column) => values.map((row) => row[column]));
+    const { rows } = await execute<{ conversation_id: string; accepted_at: Date }>(runner, INSERT_GROUP, columns);
+    const accepted = new Map(rows.map((row) => [row.conversation_id, row.accepted_at]));
+    return conversations.map((conversation) => {
+      const { conversation_id } = conversation.fields;
+      return firsts.get(conversation_id) === conversation ? accepted.get(conversation_id) : undefined;
+    });
+  }
+
+  private valuesOf({ fields, logJson, hash }: PreparedConversation): unknown[] {
+    return [
+      fields.conversation_id,
+      fields.user_id,
+      fields.bot_id,
+      fields.bot_name,
+      fields.bot_type,
+      fields.agent_tag,
+      fields.start_time,
+      fields.end_time,
+      logJson,
+      fields.user_initiated_questions,
+      fields.session_emotion,
+      fields.new_memories_count,
+      hash,
+      this.tombstones.ofConversation(fields.conversation_id),
+      this.tombstones.ofUser(fields.user_id),
+    ];
   }
 
   /** One read by primary key; takes no lock, since the claim decides. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { GroupedWork } from '../database/grouped-work';
 import { QueryRunners } from '../database/query-runners';
 import { CodedError } from '../errors/coded-error';
 import { Metrics } from '../observability/metrics';
@@ -6,7 +7,7 @@ import type { PreparedConversation } from './conversation-end';
 import { ConversationEventsRepository } from './conversation-events.repository';
 import { EventPublisher } from './event-publisher';
 import { Lanes } from './lanes';
-import { LongLogs } from './long-logs';
+import { LONG_LOG, LongLogs } from './long-logs';
 import { toEventView, type EventView } from './event-view';
 
 /** What became of a post. */
@@ -18,9 +19,19 @@ export interface Accepted {
   readonly queued: boolean;
 }
 
+/** Posts stored in one statement; whoever waits for the disk meanwhile makes up the next group. */
+const LARGEST_GROUP = 50;
+
 /** Takes conversations in: validate, store, queue. The insert is committed before the message is published. */
 @Injectable()
 export class ConversationIntakeService {
+  /** A commit waits for the disk, so posts that come together share one; each has its own answer. */
+  private readonly inserts = new GroupedWork<PreparedConversation, Date | undefined>(
+    'insert group',
+    (posts) => this.queryRunners.use((runner) => this.repository.insertGroup(runner, posts)),
+    LARGEST_GROUP,
+  );
+
   constructor(
     private readonly queryRunners: QueryRunners,
     private readonly repository: ConversationEventsRepository,
@@ -37,13 +48,19 @@ export class ConversationIntakeService {
    */
   async accept(body: unknown): Promise<Accepted> {
     const prepared = await this.logs.prepare(body);
-    const acceptedAt = await this.queryRunners.use((runner) => this.repository.insert(runner, prepared));
+    const acceptedAt = await this.store(prepared);
     if (!acceptedAt) return this.acceptAgain(prepared);
     const { fields } = prepared;
     const lane = this.lanes.of(fields, prepared.logJson);
     const queued = await this.publisher.publishOrMark(fields, lane, acceptedAt);
     this.metrics.of.accepted.inc({ result: queued ? 'queued' : 'stored' });
     return { event: newEventView(fields, acceptedAt), duplicate: false, queued };
+  }
+
+  /** @returns as {@link ConversationEventsRepository.insert}; a long log is company enough for itself */
+  private store(prepared: PreparedConversation): Promise<Date | undefined> {
+    if (prepared.logJson.length < LONG_LOG) return this.inserts.do(prepared);
+    return this.queryRunners.use((runner) => this.repository.insert(runner, prepared));
   }
 
   private async acceptAgain({ fields, hash }: PreparedConversation): Promise<Accepted> {

@@ -7,20 +7,19 @@ const ISO_8601 = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,
 export function parseInstant(value: unknown): Date | undefined {
   const match = typeof value === 'string' && value.length <= 40 ? ISO_8601.exec(value) : null;
   if (!match) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
-  const millisecond = Number((match[7] ?? '').slice(0, 3).padEnd(3, '0'));
-  const utc = Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
-  const date = new Date(utc);
-  // Date.UTC rolls over what does not exist; a real date comes back as it was written.
-  const exists =
-    date.getUTCFullYear() === year &&
-    date.getUTCMonth() === month - 1 &&
-    date.getUTCDate() === day &&
-    hour < 24 &&
-    minute < 60 &&
-    second < 60;
+  const month = Number(match[2]);
+  const day = Number(match[3]);
+  const hour = Number(match[4]);
+  const minute = Number(match[5]);
+  const second = Number(match[6] ?? 0);
+  if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return undefined;
+  const millisecond = match[7] === undefined ? 0 : Number(match[7].slice(0, 3).padEnd(3, '0'));
+  const date = new Date(Date.UTC(Number(match[1]), month - 1, day, hour, minute, second, millisecond));
+  // Date.UTC rolls over what does not exist, and takes the year 26 for 1926; a real date comes back as it was written.
+  if (date.getUTCDate() !== day || date.getUTCFullYear() !== Number(match[1])) return undefined;
   const offset = zoneOffsetMs(match[8]);
-  return exists && offset !== undefined ? new Date(utc - offset) : undefined;
+  if (offset === undefined) return undefined;
+  return offset === 0 ? date : new Date(date.getTime() - offset);
 }
 
 function zoneOffsetMs(zone: string | undefined): number | undefined {

@@ -1,4 +1,5 @@
-import { Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ENVIRONMENT, type Environment } from '../config/environment';
 import { describeError } from '../errors/describe';
 import type { IncomingMessage } from '../messaging/incoming-message';
 import type { Outcome } from '../messaging/outcome';
@@ -44,7 +45,15 @@ export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
   private summarised: Counts = { ...this.counts };
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly metrics: Metrics) {}
+  /** Whether what went well is told; if not, its line is not even made. */
+  private readonly tellsAll: boolean;
+
+  constructor(
+    @Inject(ENVIRONMENT) { LOG_LEVEL }: Environment,
+    private readonly metrics: Metrics,
+  ) {
+    this.tellsAll = LOG_LEVEL === 'debug' || LOG_LEVEL === 'trace';
+  }
 
   onModuleInit(): void {
     this.timer = setInterval(() => this.summarise(), SUMMARY_INTERVAL).unref();
@@ -66,6 +75,7 @@ export class ProcessingLog implements OnModuleInit, OnModuleDestroy {
       this.metrics.of.databaseTime.observe(spent.database / 1000);
       if (spent.analysis !== undefined) this.metrics.of.analysisTime.observe(spent.analysis / 1000);
     }
+    if (result !== 'dead-lettered' && !this.tellsAll) return;
     const line = {
       msg: result,
       conversation_id: conversationId,

@@ -9,7 +9,8 @@ export class SharedGate {
 
   /** Runs `work` beside others that share. */
   async share<T>(work: (stepAside: StepAside) => Promise<T>): Promise<T> {
-    await this.enterShared();
+    if (this.aloneWanted > 0) await this.enterShared();
+    else this.inside++;
     try {
       return await work((wait) => this.outside(wait, () => this.enterShared()));
     } finally {

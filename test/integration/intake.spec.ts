@@ -283,6 +283,50 @@ describe('taking conversations in', () => {
     });
   });
 
+  describe('many posts at the same time', () => {
+    it('share a transaction, and each is stored as it was sent and has its own answer', async () => {
+      const known = conversation({ bot_name: 'as it was' });
+      await post(known);
+      const bodies = Array.from({ length: 60 }, (_, index) =>
+        conversation({
+          user_id: `child-among-many-${index}`,
+          bot_name: `Bot "${index}" \\ {a,b}, 'c'`,
+          agent_tag: index % 2 === 0 ? `agent_${index}` : null,
+          end_time: `2026-11-20T10:10:${String(index).padStart(2, '0')}Z`,
+          conversation_log: [{ speaker: 'user', text: `Line of "${index}", {x} \\ NULL` }],
+          metadata: index % 3 === 0 ? null : { new_memories_count: index, session_emotion: index % 2 ? 'sad' : null },
+        }),
+      );
+      const answers = await Promise.all([
+        ...bodies.map(post),
+        post(known),
+        post({ ...known, bot_name: 'changed' }),
+        post({ ...known, start_time: 'yesterday' }),
+      ]);
+      expect(answers.splice(bodies.length).map(({ status }) => status)).toEqual([202, 409, 422]);
+      expect(answers.map(({ status, body }) => [status, body.data.duplicate])).toEqual(bodies.map(() => [202, false]));
+      const rows = await Promise.all(bodies.map(eventOf));
+      expect(rows).toEqual(
+        bodies.map((body, index) =>
+          expect.objectContaining({
+            conversation_id: body.conversation_id,
+            user_id: body.user_id,
+            bot_name: body.bot_name,
+            agent_tag: body.agent_tag,
+            end_time: new Date(String(body.end_time)),
+            conversation_log: [expect.objectContaining({ speaker: 'user', text: `Line of "${index}", {x} \\ NULL` })],
+            new_memories_count: index % 3 === 0 ? null : index,
+            session_emotion: index % 3 === 0 || index % 2 === 0 ? null : 'sad',
+          }),
+        ),
+      );
+      const { rows: transactions } = await namespace.database.query(
+        `SELECT DISTINCT xmin::text FROM conversation_events WHERE user_id LIKE 'child-among-many-%'`,
+      );
+      expect(transactions.length).toBeLessThan(bodies.length);
+    });
+  });
+
   describe('what is stored', () => {
     it('is never a result that the client sent', async () => {
       const body = conversation({

@@ -88,7 +88,7 @@ describe('with tracing preloaded', () => {
       attributes['db.query.summary'],
     ]);
     expect(statements).toEqual([
-      [KIND.client, 'conversation_events_load'],
+      [KIND.client, 'conversation_events_load_group'],
       [KIND.client, 'conversation_events_apply_score'],
     ]);
     expect(ofTrace).toHaveLength(6);
