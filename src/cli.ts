@@ -15,13 +15,17 @@ const DATABASE_LIMIT = 15_000;
 /** PostgreSQL's code. */
 const PERMISSION_DENIED = '42501';
 
-function usage(): string {
-  const lines = Object.values(COMMANDS).map((command) => `  ${command.usage}\n      ${command.summary}`);
+/** Of one command, or of all. */
+function usage(args: readonly string[]): string {
+  const { command: asked } = findCommand([...args]);
+  const lines = Object.values(COMMANDS)
+    .filter((command) => asked === undefined || command === asked)
+    .map((command) => `  ${command.usage}\n      ${command.summary}`);
   return `Usage: node dist/cli.js COMMAND\n\n${lines.join('\n')}\n`;
 }
 
 async function main(args: string[]): Promise<void> {
-  if (args.length === 0 || args.includes('--help')) return void process.stdout.write(usage());
+  if (args.length === 0 || args.includes('--help')) return void process.stdout.write(usage(args));
   const { command, rest } = findCommand(args);
   if (!command)
     throw new UsageError(`expected one of: ${Object.keys(COMMANDS).join(', ')}; got: ${args.slice(0, 2).join(' ')}`);

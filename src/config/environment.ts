@@ -540,6 +540,12 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
   if (CONCURRENCY_MODE === 'adaptive' && min !== undefined && max !== undefined && min > max) {
     problems.push(`CONCURRENCY_MIN: expected at most CONCURRENCY_MAX (${max}), got ${min}`);
   }
+  const start = values.MESSAGE_CONCURRENCY_PER_WORKER;
+  if (CONCURRENCY_MODE === 'adaptive' && start !== undefined && max !== undefined && start > max) {
+    problems.push(
+      `MESSAGE_CONCURRENCY_PER_WORKER: expected at most CONCURRENCY_MAX (${max}), which an adaptive worker never passes, got ${start}: lower it or raise CONCURRENCY_MAX`,
+    );
+  }
   if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS?.length === 0) {
     problems.push('API_KEYS: expected at least one key when NODE_ENV is production, got none');
   }

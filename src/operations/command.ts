@@ -36,7 +36,11 @@ export function parse(args: string[], options: Options, mostPositionals = 0): Ar
     parsed = parseArgs({ args, options, strict: true, allowPositionals: true });
   } catch (error) {
     const names = Object.keys(options).map((name) => `--${name}`);
-    throw new UsageError(`${(error as Error).message.split('. ')[0]}; expected: ${names.join(', ')}`);
+    const problem = (error as Error).message.split(/\.\s/)[0];
+    if (problem.endsWith('argument is ambiguous')) {
+      throw new UsageError(`${problem}: expected a value after it, or one that begins with a dash as in --name=-5`);
+    }
+    throw new UsageError(`${problem}; expected: ${names.join(', ')}`);
   }
   const tooMuch = parsed.positionals[mostPositionals];
   if (tooMuch !== undefined) throw new UsageError(`expected no argument of this kind, got ${JSON.stringify(tooMuch)}`);

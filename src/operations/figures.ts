@@ -6,33 +6,41 @@ function reject(): never {
   throw new Error('not the expected value');
 }
 
-function measure(expected: string, units: Readonly<Record<string, number>>, min: number): Parser<number> {
+function measure(
+  expected: string,
+  units: Readonly<Record<string, number>>,
+  { min, max }: { readonly min: number; readonly max: number },
+): Parser<number> {
   return {
     expected,
     parse(raw) {
       const match = /^(\d+(?:\.\d+)?)\s*([a-z/%]+)$/i.exec(raw.trim());
       if (!match || !Object.hasOwn(units, match[2])) return reject();
       const value = Number(match[1]) * units[match[2]];
-      return value >= min ? value : reject();
+      return value >= min && value <= max ? value : reject();
     },
   };
 }
 
 /** Milliseconds, fractions included: a message's CPU may well be half of one. */
-export const time = measure('a time such as 0.5ms, 200ms, 5s or 2m', { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }, 0);
+export const time = measure(
+  'a time up to 240h such as 0.5ms, 200ms, 5s or 2m',
+  { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 },
+  { min: 0, max: 240 * 3_600_000 },
+);
 
 /** Messages a second. */
 export const rate = measure(
-  'a rate above 0 such as 200/s or 9000/min',
+  'a rate above 0 and up to 1000000/s such as 200/s or 9000/min',
   { '/s': 1, '/min': 1 / 60, '/h': 1 / 3_600 },
-  1e-9,
+  { min: 1e-9, max: 1e6 },
 );
 
 /** Bytes. */
 export const memory = measure(
-  'a size such as 512MiB or 4GiB',
+  'a size of 1MB up to 1000000GiB such as 512MiB or 4GiB',
   { MiB: 2 ** 20, GiB: 2 ** 30, MB: 1e6, GB: 1e9 },
-  1_000_000,
+  { min: 1e6, max: 1e6 * 2 ** 30 },
 );
 
 /** A share between 0 and 1, written in percent. */

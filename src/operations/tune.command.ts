@@ -73,14 +73,21 @@ const SEARCH_SHARE = 0.5;
 /** The workers say how far they are five times a second: less is no window. Milliseconds. */
 const SHORTEST_WINDOW = 1_000;
 
+/** A search makes a dozen runs; what takes hours each is a mistake. Milliseconds. */
+const LONGEST_WINDOW = 3_600_000;
+
 /** A run beside its window: start of the processes, seeding, their end. Milliseconds; corrected as runs are made. */
 const OVERHEAD = 3_000;
 
 async function run(args: string[]): Promise<number> {
   const { values } = parse(args, OPTIONS);
   const given = readFigures(FIGURES, values);
-  if (given.seconds < SHORTEST_WINDOW)
-    throw new UsageError(`--seconds: expected at least ${timeText(SHORTEST_WINDOW)}, got ${timeText(given.seconds)}`);
+  if (given.seconds < SHORTEST_WINDOW || given.seconds > LONGEST_WINDOW)
+    throw new UsageError(
+      `--seconds: expected ${timeText(SHORTEST_WINDOW)} to ${timeText(LONGEST_WINDOW)}, got ${timeText(given.seconds)}`,
+    );
+  if (given['warm-up'] > LONGEST_WINDOW)
+    throw new UsageError(`--warm-up: expected at most ${timeText(LONGEST_WINDOW)}, got ${timeText(given['warm-up'])}`);
   if (given.preset !== undefined && values.grid === true)
     throw new UsageError('--preset and --grid: expected one of them, since --grid measures every point, got both');
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
@@ -101,6 +108,7 @@ async function run(args: string[]): Promise<number> {
     values.conversations === undefined
       ? syntheticConversations()
       : await conversationsOf(values.conversations as string);
+  const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
   const folder = values.out as string;
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw new UsageError(`--out: expected a folder that can be written to, got ${folder} (${errorCode(error)})`);
@@ -111,7 +119,6 @@ async function run(args: string[]): Promise<number> {
   const warmUp = given['warm-up'] * lasting;
   const interrupted = listenForSignals();
   const users = classic ? CLASSIC.users : given.users;
-  const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
   const stage = await Stage.create(environment, { mix, templates, users, warmUp });
   process.stderr.write(
     `in the database ${stage.databaseName}, dropped at the end; Ctrl-C ends with a report of what there is\n`,
@@ -150,7 +157,7 @@ async function run(args: string[]): Promise<number> {
   await stage.remove();
   if (failure !== undefined && !interrupted.signal.aborted) throw failure;
 
-  const answer = answerOf(measured, { workers: max(space.workers), concurrency: max(space.concurrency) });
+  const answer = answerOf(measured, { workers: max(space.workers), concurrency: max(space.concurrency) }, mix);
   const result: TuneResult = {
     complete: failure === undefined,
     kind,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import type { ConnectionNeeds } from '../../config/connection-budget';
 import { integer } from '../../config/environment-fields';
-import { EnvironmentError, FIELDS, readEnvironment, type Environment } from '../../config/environment';
+import { CLOSE_MARGIN, EnvironmentError, FIELDS, readEnvironment, type Environment } from '../../config/environment';
 import { DELIVERY_LIMIT } from '../../messaging/topology';
 import { UsageError } from '../command';
 import { cores, memory, percent, rate, readFigures, time, type Figures } from '../figures';
@@ -13,6 +13,10 @@ import type { Deployment, PlanInput } from './plan';
 
 /** PostgreSQL's own default, less what it keeps for superusers. */
 const USUAL_CONNECTIONS = 97;
+
+/** Where neither an option nor a checked file says. */
+const USUAL_SURGE = 1;
+const USUAL_APIS = 2;
 
 /** From the mean of a message's time to the longest that is worth waiting for at a shutdown, where nobody says. */
 const LONGEST_OVER_MEAN = 4;
@@ -25,14 +29,14 @@ const FIGURES = {
   memory: { parser: memory },
   'db-connections': { parser: integer(1, 100_000) },
   'max-replicas': { parser: integer(1, 10_000) },
-  surge: { parser: integer(0, 1_000), default: 1 },
-  'api-replicas': { parser: integer(0, 1_000), default: 2 },
+  surge: { parser: integer(0, 1_000) },
+  'api-replicas': { parser: integer(0, 1_000) },
   'api-pool': { parser: integer(1, 500), default: Number(FIELDS.DATABASE_POOL_SIZE.default) },
   'target-utilisation': { parser: percent, default: 0.7 },
   'grace-period': { parser: time },
   'shutdown-timeout': { parser: time },
   'longest-message': { parser: time },
-  'consumer-timeout': { parser: time, default: 30 * 60_000 },
+  'consumer-timeout': { parser: time },
   'delivery-limit': { parser: integer(1, 1_000_000), default: DELIVERY_LIMIT },
   attempts: { parser: integer(1, 100), default: FIELDS.RETRY_DELAYS.default.split(',').length + 1 },
   workers: { parser: integer(1, 10_000) },
@@ -94,12 +98,12 @@ export async function readPlanRequest(values: Readonly<Record<string, unknown>>)
             needs: {
               workers,
               workerPoolSize,
-              surge: given.surge,
-              draining: given.surge,
-              apis: given['api-replicas'],
+              surge: surgeOf(given, environment),
+              draining: surgeOf(given, environment),
+              apis: apisOf(given, environment),
               apiPoolSize: given['api-pool'],
             },
-            ...budgetOf(given),
+            ...budgetOf(given, environment),
           },
     input:
       given.cores === undefined || given.rate === undefined
@@ -118,6 +122,8 @@ function toInput(
   deployment: Deployment,
   environment: Partial<Environment> | undefined,
 ): PlanInput {
+  const { budget, source } = budgetOf(given, environment);
+  const waits = mix.serviceTime > 0;
   return {
     mix,
     costs,
@@ -126,29 +132,43 @@ function toInput(
     rate: perSecond,
     targetUtilisation: given['target-utilisation'],
     memory: given.memory,
-    connectionBudget: budgetOf(given).budget,
-    budgetSource: budgetOf(given).source,
-    apis: given['api-replicas'],
+    connectionBudget: budget,
+    budgetSource: source,
+    apis: apisOf(given, environment),
     apiPoolSize: given['api-pool'],
-    surge: given.surge,
+    surge: surgeOf(given, environment),
     maxReplicas: given['max-replicas'],
     fixed: {
       workers: given.workers ?? environment?.WORKER_REPLICAS,
-      concurrency: given.concurrency ?? environment?.MESSAGE_CONCURRENCY_PER_WORKER,
-      channels: given.channels ?? environment?.RABBITMQ_CHANNELS,
+      // What waits for others does so in the second lane.
+      concurrency:
+        given.concurrency ??
+        (waits ? environment?.ANALYSIS_CONCURRENCY_PER_WORKER : environment?.MESSAGE_CONCURRENCY_PER_WORKER),
+      channels: given.channels ?? (waits ? environment?.ANALYSIS_CHANNELS : environment?.RABBITMQ_CHANNELS),
       poolSize: given.pool ?? environment?.DATABASE_POOL_SIZE,
     },
   };
 }
 
-function budgetOf(given: Given): { budget: number; source: string } {
+type Checked = Partial<Environment> | undefined;
+
+function budgetOf(given: Given, environment: Checked): { budget: number; source: string } {
   const named = given['db-connections'];
-  return named === undefined
-    ? { budget: USUAL_CONNECTIONS, source: "PostgreSQL's default" }
-    : { budget: named, source: '--db-connections' };
+  if (named !== undefined) return { budget: named, source: '--db-connections' };
+  const written = environment?.DATABASE_CONNECTION_BUDGET;
+  if (written !== undefined) return { budget: written, source: 'DATABASE_CONNECTION_BUDGET' };
+  return { budget: USUAL_CONNECTIONS, source: "PostgreSQL's default" };
 }
 
-function deploymentOf(given: Given, environment: Partial<Environment> | undefined, residence: number): Deployment {
+function surgeOf(given: Given, environment: Checked): number {
+  return given.surge ?? environment?.WORKER_SURGE ?? USUAL_SURGE;
+}
+
+function apisOf(given: Given, environment: Checked): number {
+  return given['api-replicas'] ?? environment?.API_REPLICAS ?? USUAL_APIS;
+}
+
+function deploymentOf(given: Given, environment: Checked, residence: number): Deployment {
   const longestMessage = given['longest-message'] ?? LONGEST_OVER_MEAN * residence;
   const usual = FIELDS.SHUTDOWN_TIMEOUT.parser.parse(FIELDS.SHUTDOWN_TIMEOUT.default);
   const shutdownTimeout =
@@ -156,31 +176,74 @@ function deploymentOf(given: Given, environment: Partial<Environment> | undefine
     environment?.SHUTDOWN_TIMEOUT ??
     Math.max(usual, Math.ceil(longestMessage / 1_000) * 1_000);
   return {
+    meanMessage: residence,
     longestMessage,
     shutdownTimeout,
-    gracePeriod: given['grace-period'] ?? shutdownTimeout + 5_000,
+    gracePeriod: given['grace-period'] ?? environment?.TERMINATION_GRACE_PERIOD ?? shutdownTimeout + CLOSE_MARGIN,
     longestHold: environment?.LONGEST_HOLD ?? FIELDS.LONGEST_HOLD.parser.parse(FIELDS.LONGEST_HOLD.default),
-    consumerTimeout: given['consumer-timeout'],
+    consumerTimeout:
+      given['consumer-timeout'] ??
+      environment?.RABBITMQ_CONSUMER_TIMEOUT ??
+      FIELDS.RABBITMQ_CONSUMER_TIMEOUT.parser.parse(FIELDS.RABBITMQ_CONSUMER_TIMEOUT.default),
     deliveryLimit: given['delivery-limit'],
     attempts: environment?.RETRY_DELAYS ? environment.RETRY_DELAYS.length + 1 : given.attempts,
   };
 }
 
-/** Only what the file says counts; secrets that are put in elsewhere are no problem of a plan. */
+/** What the service would make of the file; secrets and files that are put in elsewhere are no problem of a plan. */
 async function readFileToCheck(
   file: string,
 ): Promise<{ environment: Partial<Environment>; problems: readonly string[] }> {
   const text = await readFile(file, 'utf8').catch(() => {
     throw new UsageError(`--check: expected a file that can be read, got ${file}`);
   });
-  const elsewhere = { DATABASE_URL: 'postgresql://elsewhere', RABBITMQ_URL: 'amqp://elsewhere', APP_ROLE: 'worker' };
+  if (text.includes('\0'))
+    throw new UsageError(`--check: expected a text file of NAME=value lines, got bytes: ${file}`);
   const settings = parseEnv(text) as Record<string, string>;
+  const problems = [...roleProblems(settings.APP_ROLE), ...Object.keys(settings).flatMap(misspelling)];
   try {
-    return { environment: readEnvironment({ ...elsewhere, ...settings, APP_ROLE: 'worker' }), problems: [] };
+    return { environment: readEnvironment(forWorker(settings)), problems };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
-    return { environment: {}, problems: error.problems };
+    return { environment: {}, problems: [...problems, ...error.problems] };
   }
+}
+
+/** A worker's environment: what stands in files elsewhere is only there where the service runs. */
+function forWorker(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const here = Object.entries(settings).filter(
+    ([name, value]) => !(name.endsWith('_FILE') && value !== '' && !(name.slice(0, -'_FILE'.length) in settings)),
+  );
+  const elsewhere = { DATABASE_URL: 'postgresql://elsewhere', RABBITMQ_URL: 'amqps://elsewhere' };
+  return { ...elsewhere, ...Object.fromEntries(here), APP_ROLE: 'worker' };
+}
+
+function roleProblems(role: string | undefined): string[] {
+  const { parser } = FIELDS.APP_ROLE;
+  try {
+    if (role) parser.parse(role);
+    return [];
+  } catch {
+    return [`APP_ROLE: expected ${parser.expected}, got ${JSON.stringify(role)}`];
+  }
+}
+
+/** A name that no setting has, one slip away from one that does: the service would pass over it. Other programs' names are no problem. */
+function misspelling(name: string): string[] {
+  if (name in FIELDS) return [];
+  const meant = Object.keys(FIELDS).find((known) => areNear(known, name));
+  return meant === undefined ? [] : [`${name}: expected ${meant}, got a name that no setting has`];
+}
+
+/** The same but for one letter, missing, added or another, or for two that changed places. */
+function areNear(a: string, b: string): boolean {
+  const shorter = Math.min(a.length, b.length);
+  let start = 0;
+  while (start < shorter && a[start] === b[start]) start++;
+  let end = 0;
+  while (end < shorter - start && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const [left, right] = [a.slice(start, a.length - end), b.slice(start, b.length - end)];
+  return Math.max(left.length, right.length) === 1 || (left.length === 2 && left === [...right].reverse().join(''));
 }
 
 /** The costs that a run of `tune` measured, from its JSON. */
@@ -188,12 +251,18 @@ async function readCosts(file: string): Promise<Costs> {
   const expected = Object.keys(MEASURED_COSTS) as (keyof Costs)[];
   try {
     const { costs } = JSON.parse(await readFile(file, 'utf8')) as { costs: Record<keyof Costs, unknown> };
-    const wrong = expected.find((name) => typeof costs[name] !== 'number' || !(costs[name] >= 0));
+    const wrong = expected.find((name) => !isCost(name, costs[name]));
     if (wrong === undefined) return costs as Costs;
   } catch {
     // said below
   }
   throw new UsageError(
-    `--measured: expected the JSON that tune writes, with costs ${expected.join(', ')}; got ${file}`,
+    `--measured: expected the JSON that tune writes, with costs ${expected.join(', ')}, all finite numbers and those of a worker above 0; got ${file}`,
   );
+}
+
+/** Where nothing more was seen in flight, or PostgreSQL and RabbitMQ could not be watched, a cost may be 0. */
+function isCost(name: keyof Costs, value: unknown): boolean {
+  const positive = name === 'workerCpu' || name === 'connectionTime' || name === 'processMemory';
+  return typeof value === 'number' && Number.isFinite(value) && (positive ? value > 0 : value >= 0);
 }

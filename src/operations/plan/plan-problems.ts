@@ -1,12 +1,11 @@
 /** What makes a plan a bad one. Each message says what was expected, what came, and what to change. */
 import { connectionBudgetProblem } from '../../config/connection-budget';
+import { CLOSE_MARGIN, FIELDS } from '../../config/environment';
 import { capacity, cpuPerMessage, residenceTime } from './capacity';
 import type { PlanRequest } from './plan-options';
+import { environmentLines } from './plan-text';
 import { bytesText, number, timeText } from './plan-units';
-import type { Deployment, Plan, PlanInput } from './plan';
-
-/** Between the end of the drain and the end of the process: connections are closed, a last line is logged. Milliseconds. */
-export const CLOSE_MARGIN = 5_000;
+import { connectionNeeds, type Deployment, type Plan, type PlanInput } from './plan';
 
 /** A message that kills its worker is parsed for the last time at its fifth delivery; the broker's limit must lie beyond. */
 const CRASHING_DELIVERIES = 5;
@@ -24,6 +23,7 @@ export function planProblems(plan: Plan, input: PlanInput): string[] {
     connectionsProblem(plan, input),
     hoardProblem(plan, input),
     channelsProblem(plan),
+    ...linesProblems(environmentLines(plan, input)),
     ...deploymentProblems(input.deployment),
   ].filter((problem) => problem !== undefined);
 }
@@ -55,12 +55,15 @@ function replicasProblem({ workers, maxReplicas }: Plan): string | undefined {
   return `max replicas: expected at least the ${workers} workers that the rate needs, got ${maxReplicas}: raise --max-replicas, or plan for a lower rate`;
 }
 
-function memoryProblem(plan: Plan, { memory, costs }: PlanInput): string | undefined {
-  if (memory === undefined || plan.memory <= memory) return undefined;
-  const workers = Math.floor(memory / (plan.memory / plan.workers));
+function memoryProblem(plan: Plan, { memory, costs, surge }: PlanInput): string | undefined {
+  if (memory === undefined || plan.peakMemory <= memory) return undefined;
+  const { maxReplicas, draining, concurrency } = plan;
+  const processes = maxReplicas + surge + draining;
+  const affordable = Math.floor(memory / (plan.peakMemory / processes)) - surge - draining;
   return (
-    `memory: expected at most ${bytesText(memory)} for all workers, got ${bytesText(plan.memory)} = ${plan.workers} x (${bytesText(costs.processMemory)} + ` +
-    `${plan.concurrency} x ${bytesText(costs.messageMemory)}): ${workers > 0 ? `lower W to ${workers} and raise C instead, or ` : ''}add memory`
+    `memory: expected at most ${bytesText(memory)} for all workers, got ${bytesText(plan.peakMemory)} = ` +
+    `(${maxReplicas} replicas + ${surge} surge + ${draining} draining) x (${bytesText(costs.processMemory)} + ${concurrency} x ${bytesText(costs.messageMemory)}): ` +
+    `${affordable > 0 ? `lower W and --max-replicas to ${affordable} and raise C instead, or ` : ''}add memory`
   );
 }
 
@@ -70,16 +73,8 @@ export function settingsProblems({ deployment, connections }: PlanRequest): stri
   return [...(problem ? [`connections: ${problem}`] : []), ...deploymentProblems(deployment)];
 }
 
-function connectionsProblem(
-  plan: Plan,
-  { connectionBudget, budgetSource, apis, apiPoolSize, surge }: PlanInput,
-): string | undefined {
-  const { maxReplicas, draining, poolSize } = plan;
-  const problem = connectionBudgetProblem(
-    { workers: maxReplicas, surge, draining, workerPoolSize: poolSize, apis, apiPoolSize },
-    connectionBudget,
-    budgetSource,
-  );
+function connectionsProblem(plan: Plan, input: PlanInput): string | undefined {
+  const problem = connectionBudgetProblem(connectionNeeds(plan, input), input.connectionBudget, input.budgetSource);
   return problem && `connections: ${problem}`;
 }
 
@@ -101,11 +96,32 @@ function channelsProblem({ concurrency, channels }: Plan): string | undefined {
   return `channels: expected C to be a multiple of K, so that every channel gets the same prefetch, got C ${concurrency} and K ${channels}: set C to ${Math.ceil(concurrency / channels) * channels}`;
 }
 
+/** What the service itself would refuse at its start. */
+function linesProblems(lines: readonly string[]): string[] {
+  return lines.flatMap((line) => {
+    const [name, value] = line.split('=') as [keyof typeof FIELDS, string];
+    const { parser } = FIELDS[name];
+    try {
+      parser.parse(value);
+      return [];
+    } catch {
+      return [
+        `${name}: expected ${parser.expected}, which is what the service takes, got ${value}: plan for shorter messages or a lower rate`,
+      ];
+    }
+  });
+}
+
 /** The rules about time and attempts, which hold whatever the rate is. */
 function deploymentProblems(deployment: Deployment): string[] {
   const { gracePeriod, shutdownTimeout, longestMessage, longestHold, consumerTimeout, deliveryLimit, attempts } =
     deployment;
   const problems: string[] = [];
+  if (longestMessage < deployment.meanMessage) {
+    problems.push(
+      `longest message: expected at least the mean time of a message, ${timeText(deployment.meanMessage)}, got ${timeText(longestMessage)}: raise --longest-message`,
+    );
+  }
   if (gracePeriod < shutdownTimeout + CLOSE_MARGIN) {
     problems.push(
       `grace period: expected at least SHUTDOWN_TIMEOUT ${timeText(shutdownTimeout)} + ${timeText(CLOSE_MARGIN)} to close, got ${timeText(gracePeriod)}: ` +

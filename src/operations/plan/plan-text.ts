@@ -1,8 +1,8 @@
 /** The plan in words: the answer, why, and what to write where. */
 import { connectionsNeeded } from '../../config/connection-budget';
+import { CLOSE_MARGIN } from '../../config/environment';
 import { capacity, memoryOf, poolFor, residenceTime, RESOURCES, type Fleet, type Resource } from './capacity';
-import { rulesOfThumb, type Plan, type PlanInput } from './plan';
-import { CLOSE_MARGIN } from './plan-problems';
+import { concurrencyLines, connectionNeeds, rulesOfThumb, type Plan, type PlanInput } from './plan';
 import { bytesText, number, table, timeText } from './plan-units';
 
 export function answerLine(plan: Plan, { rate }: PlanInput): string {
@@ -13,40 +13,44 @@ export function answerLine(plan: Plan, { rate }: PlanInput): string {
   );
 }
 
-export function environmentLines(plan: Plan, { connectionBudget, deployment }: PlanInput): string[] {
+/** For the workers' `.env`. An api has a pool of its own, and nothing else of these counts there. */
+export function environmentLines(plan: Plan, { connectionBudget, deployment, mix, surge, apis }: PlanInput): string[] {
   return [
     `WORKER_REPLICAS=${plan.workers}`,
-    `MESSAGE_CONCURRENCY_PER_WORKER=${plan.concurrency}`,
-    `RABBITMQ_CHANNELS=${plan.channels}`,
+    ...concurrencyLines(mix, plan.concurrency, plan.channels),
     `DATABASE_POOL_SIZE=${plan.poolSize}`,
     `DATABASE_CONNECTION_BUDGET=${connectionBudget}`,
-    `SHUTDOWN_TIMEOUT=${Math.ceil(deployment.shutdownTimeout / 1_000)}s`,
+    `WORKER_SURGE=${surge}`,
+    `API_REPLICAS=${apis}`,
+    `SHUTDOWN_TIMEOUT=${seconds(deployment.shutdownTimeout)}s`,
+    `TERMINATION_GRACE_PERIOD=${seconds(Math.max(deployment.gracePeriod, deployment.shutdownTimeout + CLOSE_MARGIN))}s`,
   ];
 }
 
+/** The autoscaler's numbers, by the names that HPA and KEDA have for them. */
 export function hpaLines(plan: Plan, { targetUtilisation, surge, deployment }: PlanInput): string[] {
+  const waiting = plan.queueLengthPerReplica;
   return [
     `minReplicas: ${plan.minReplicas}`,
-    `maxReplicas: ${plan.maxReplicas}`,
+    `maxReplicas: ${plan.maxReplicas}   # and WORKER_REPLICAS=${plan.maxReplicas}, by which the connections are checked`,
     `maxSurge: ${surge}`,
-    `terminationGracePeriodSeconds: ${Math.ceil((deployment.shutdownTimeout + CLOSE_MARGIN) / 1_000)}`,
-    `queue length for each replica: ${plan.queueLengthPerReplica}   # more is waiting than it does in 10 s`,
-    `CPU utilisation: ${Math.round(100 * targetUtilisation)}   # of one core`,
+    `terminationGracePeriodSeconds: ${seconds(deployment.shutdownTimeout + CLOSE_MARGIN)}`,
+    `averageValue: ${waiting}   # messages ready, for each replica: more than it does in 10 s`,
+    `value: ${waiting + plan.concurrency}   # for KEDA, which counts those in flight as well`,
+    `averageUtilization: ${Math.round(100 * targetUtilisation)}   # of a CPU request of one core; of a request of 500m, ${Math.round(200 * targetUtilisation)}`,
   ];
+}
+
+function seconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1_000);
 }
 
 export function reasons(plan: Plan, input: PlanInput): string[] {
   const { mix, costs, machine, rate, targetUtilisation: target, connectionBudget, budgetSource } = input;
   const residence = residenceTime(mix, costs);
   const cpu = mix.cpuTime + costs.workerCpu;
-  const connections = connectionsNeeded({
-    workers: plan.maxReplicas,
-    surge: input.surge,
-    draining: plan.draining,
-    workerPoolSize: plan.poolSize,
-    apis: input.apis,
-    apiPoolSize: input.apiPoolSize,
-  });
+  const connections = connectionsNeeded(connectionNeeds(plan, input));
+  const processes = plan.maxReplicas + input.surge + plan.draining;
   const room = (Object.keys(plan.ceilings) as Resource[]).map((name) => [
     RESOURCES[name],
     `${number(plan.ceilings[name])}/s`,
@@ -55,8 +59,14 @@ export function reasons(plan: Plan, input: PlanInput): string[] {
     `Little's law: ${number(rate)}/s x ${timeText(residence)} = ${number(plan.inFlight)} in flight; at ${number(100 * target)} % of the slots, ${number(plan.inFlight / target)}.`,
     `  ${timeText(residence)} = ${timeText(mix.serviceTime)} service + ${timeText(cpu)} CPU + ${timeText(costs.connectionTime)} database.`,
     `Utilisation law: ${number(rate)}/s x ${timeText(cpu)} = ${number((rate * cpu) / 1_000)} cores busy in workers; one thread each, at ${number(100 * target)} %: ${plan.workers} workers.`,
-    `Memory: ${plan.workers} x (${bytesText(costs.processMemory)} + ${plan.concurrency} x ${bytesText(costs.messageMemory)}) = ${bytesText(plan.memory)}${input.memory === undefined ? '' : ` of ${bytesText(input.memory)}`}.`,
-    `Connections at the worst moment of a rollout: ${connections} of ${connectionBudget} (${budgetSource}), with ${plan.maxReplicas} replicas, ${input.surge} surge, ${plan.draining} draining.`,
+    `Memory: ${plan.workers} x (${bytesText(costs.processMemory)} + ${plan.concurrency} x ${bytesText(costs.messageMemory)}) = ${bytesText(plan.memory)}; ${bytesText(plan.peakMemory)}${input.memory === undefined ? '' : ` of ${bytesText(input.memory)}`} for the ${processes} at the worst moment of a rollout.`,
+    ...(mix.serviceTime > 0
+      ? [
+          'Lane: what waits for external services does so in the second lane, so its C is ANALYSIS_CONCURRENCY_PER_WORKER.',
+        ]
+      : []),
+    `Pool: a message holds a connection for ${timeText(costs.connectionTime)} of its ${timeText(residence)}, so ${number((rate * costs.connectionTime) / 1_000 / plan.workers)} are in use in a worker on average; ${plan.poolSize} leave few waits.`,
+    `Connections at the worst moment of a rollout: ${connections} of ${connectionBudget} (${budgetSource}), with ${plan.maxReplicas} replicas, ${input.surge} surge, ${plan.draining} draining, and ${input.apis} api with a pool of ${input.apiPoolSize}.`,
     `Room before each resource gives out${machine.shared ? ' (PostgreSQL and RabbitMQ on the same cores)' : ''}:`,
     ...table(room).map((line) => `  ${line}`),
   ];

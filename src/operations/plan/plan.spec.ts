@@ -9,6 +9,19 @@ import { PLAN_OPTIONS, readPlanRequest } from './plan-options';
 import { planProblems, settingsProblems } from './plan-problems';
 import { environmentLines } from './plan-text';
 
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'plan-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** @returns the path of a file with this text */
+function written(name: string, text: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  return file;
+}
+
 async function planned(line: string): Promise<{ plan: Plan; input: PlanInput; problems: string[] }> {
   const { values } = parseArgs({ args: line.split(' '), options: PLAN_OPTIONS });
   const { input } = await readPlanRequest(values);
@@ -41,14 +54,41 @@ describe('plan', () => {
 
   it('writes lines that the service reads', async () => {
     const { plan, input } = await planned('--cores 8 --service-time 200ms --rate 500/s');
-    const folder = mkdtempSync(join(tmpdir(), 'plan-'));
-    const file = join(folder, '.env');
-    writeFileSync(file, environmentLines(plan, input).join('\n'));
+    const file = written('.env', environmentLines(plan, input).join('\n'));
     const { values } = parseArgs({ args: ['--check', file], options: PLAN_OPTIONS });
     const request = await readPlanRequest(values);
-    rmSync(folder, { recursive: true });
     expect(request.fileProblems).toEqual([]);
     expect(settingsProblems(request)).toEqual([]);
+  });
+
+  it('gives C to the lane in which messages wait, and to the calls that they wait for', async () => {
+    const waiting = await planned('--cores 4 --service-time 5s --cpu-time 4ms --rate 200/s');
+    const { concurrency } = waiting.plan;
+    const lines = environmentLines(waiting.plan, waiting.input);
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        `ANALYSIS_CONCURRENCY_PER_WORKER=${concurrency}`,
+        `ANALYSIS_LLM_CONCURRENCY=${concurrency}`,
+        `MEMORY_API_CONCURRENCY=${concurrency}`,
+      ]),
+    );
+    expect(lines.join()).not.toContain('MESSAGE_CONCURRENCY_PER_WORKER');
+    const computing = await planned('--cores 4 --cpu-time 4ms --rate 200/s');
+    expect(environmentLines(computing.plan, computing.input).join()).not.toContain('ANALYSIS');
+  });
+
+  it('takes more workers where one would hold more than the service allows', async () => {
+    const { plan, problems } = await planned('--cores 8 --service-time 60s --rate 200/s --consumer-timeout 1h');
+    expect(problems).toEqual([]);
+    expect(plan.workers).toBeGreaterThan(1);
+    expect(plan.concurrency).toBeLessThanOrEqual(10_000);
+  });
+
+  it('leaves room for catching up only as far as connections go', async () => {
+    const { plan, problems } = await planned('--cores 32 --cpu-time 10ms --rate 650/s');
+    expect(problems).toEqual([]);
+    expect(plan.maxReplicas).toBeGreaterThanOrEqual(plan.workers);
+    expect(plan.maxReplicas).toBeLessThan(2 * plan.workers);
   });
 
   it('gives more capacity for more of anything, and never less', () => {
@@ -90,7 +130,7 @@ describe('plan refuses', () => {
     [
       'a grace period below the drain',
       '--cores 8 --service-time 5s --rate 20/s --grace-period 20s',
-      /^grace period: expected at least SHUTDOWN_TIMEOUT 25s \+ 5s to close, got 20s: raise the grace period to 30s/,
+      /^grace period: expected at least SHUTDOWN_TIMEOUT 25s \+ 4s to close, got 20s: raise the grace period to 29s/,
     ],
     [
       'a drain below the longest message',
@@ -120,7 +160,7 @@ describe('plan refuses', () => {
     [
       'less memory than the processes need',
       '--cores 64 --cpu-time 20ms --rate 1000/s --memory 1GiB',
-      /^memory: expected at most 1 GiB for all workers, got .+ lower W to \d+/,
+      /^memory: expected at most 1 GiB for all workers, got .+ replicas \+ 1 surge \+ 1 draining.+ add memory/,
     ],
     [
       'fewer replicas than the rate needs',
@@ -131,6 +171,21 @@ describe('plan refuses', () => {
       'too little in flight',
       '--cores 8 --service-time 5s --rate 200/s --workers 4 --concurrency 10',
       /^in flight: expected room for 200\/s, got room for 7.99\/s .+: raise C to \d+, or W to \d+/,
+    ],
+    [
+      'a longest message below the mean',
+      '--cores 8 --service-time 5s --rate 20/s --longest-message 1s',
+      /^longest message: expected at least the mean time of a message, 5s, got 1s: raise --longest-message/,
+    ],
+    [
+      'what the service would refuse at its start',
+      '--cores 8 --service-time 4m --rate 1/s',
+      /^SHUTDOWN_TIMEOUT: expected a duration 1s..15m.+ got 961s: plan for shorter messages/,
+    ],
+    [
+      'memory that does not suffice for a rollout',
+      '--cores 4 --service-time 5s --cpu-time 4ms --rate 200/s --memory 400MiB --workers 2 --max-replicas 2',
+      /^memory: expected at most 400 MiB for all workers, got .+ \(2 replicas \+ 1 surge \+ 2 draining\)/,
     ],
     [
       'channels that share C unevenly',
@@ -165,18 +220,69 @@ describe('plan refuses', () => {
     );
   });
 
-  it('a checked file for what it has wrong by itself and for its connections', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'plan-'));
-    const file = join(folder, '.env');
-    const check = async (lines: string) => {
-      writeFileSync(file, lines);
-      const request = await readPlanRequest({ check: file });
-      return [...request.fileProblems, ...settingsProblems(request)];
-    };
-    const own = await check('RABBITMQ_CHANNELS=3\nMESSAGE_CONCURRENCY_PER_WORKER=10\n');
-    const connections = await check('WORKER_REPLICAS=40\nDATABASE_POOL_SIZE=10\n');
-    rmSync(folder, { recursive: true });
-    expect(own).toEqual([expect.stringContaining('expected a multiple of RABBITMQ_CHANNELS (3)')]);
-    expect(connections).toEqual([expect.stringMatching(/^connections: .+ got 489 = \(40 workers/)]);
+  it('costs that cannot have been measured', async () => {
+    const file = written('costs.json', JSON.stringify({ costs: { ...MEASURED_COSTS, workerCpu: 0 } }));
+    await expect(planned(`--cores 8 --rate 20/s --measured ${file}`)).rejects.toThrow(/^--measured: expected the JSON/);
+  });
+});
+
+describe('plan --check', () => {
+  const check = async (lines: string) => {
+    const request = await readPlanRequest({ check: written('.env', lines) });
+    return [...request.fileProblems, ...settingsProblems(request)];
+  };
+
+  it('tells what a file has wrong by itself', async () => {
+    expect(await check('RABBITMQ_CHANNELS=3\nMESSAGE_CONCURRENCY_PER_WORKER=10\n')).toEqual([
+      expect.stringContaining('expected a multiple of RABBITMQ_CHANNELS (3)'),
+    ]);
+    expect(await check('APP_ROLE=banana\n')).toEqual([expect.stringMatching(/^APP_ROLE: expected .+ got "banana"/)]);
+  });
+
+  it('counts its connections', async () => {
+    expect(await check('WORKER_REPLICAS=40\nDATABASE_POOL_SIZE=10\n')).toEqual([
+      expect.stringMatching(/^connections: .+ got 478 = \(40 workers/),
+    ]);
+  });
+
+  it('believes what the file says of its surroundings', async () => {
+    const surroundings = [
+      'WORKER_REPLICAS=20',
+      'WORKER_SURGE=2',
+      'API_REPLICAS=3',
+      'DATABASE_CONNECTION_BUDGET=302',
+      'RABBITMQ_CONSUMER_TIMEOUT=60m',
+      'LONGEST_HOLD=40m',
+      'SHUTDOWN_TIMEOUT=30s',
+      'TERMINATION_GRACE_PERIOD=34s',
+    ].join('\n');
+    expect(await check(surroundings)).toEqual([]);
+    expect(await check(surroundings.replace('302', '301'))).toEqual([
+      expect.stringMatching(/^connections: .+ at most 301 connections .+DATABASE_CONNECTION_BUDGET.+ got 302/),
+    ]);
+  });
+
+  it('needs no secret, nor a file that is put in elsewhere', async () => {
+    const lines = ['DATABASE_URL_FILE=/run/secrets/db', 'RABBITMQ_CA_FILE=/run/ca.pem', 'API_KEYS_FILE=/run/keys'];
+    expect(await check(lines.join('\n'))).toEqual([]);
+    expect(await check(`${lines[0]}\nDATABASE_URL=postgresql://both\n`)).toEqual([
+      expect.stringContaining('expected either DATABASE_URL or DATABASE_URL_FILE, got both'),
+      expect.stringContaining('DATABASE_URL_FILE'),
+    ]);
+  });
+
+  it('finds a name that is one slip away from a setting, and leaves other names alone', async () => {
+    expect(await check('MESSAGE_CONCURENCY_PER_WORKER=10\nPOSTGRES_PASSWORD=x\n')).toEqual([
+      'MESSAGE_CONCURENCY_PER_WORKER: expected MESSAGE_CONCURRENCY_PER_WORKER, got a name that no setting has',
+    ]);
+  });
+
+  it('refuses what is no text', async () => {
+    await expect(check('A=1\n\0\n')).rejects.toThrow(/expected a text file/);
+  });
+
+  it('refuses a C that an adaptive worker never reaches', async () => {
+    const adaptive = 'CONCURRENCY_MODE=adaptive\nCONCURRENCY_MAX=100\nMESSAGE_CONCURRENCY_PER_WORKER=720\n';
+    expect(await check(adaptive)).toEqual([expect.stringContaining('expected at most CONCURRENCY_MAX (100)')]);
   });
 });

@@ -1,4 +1,6 @@
 /** From figures to W, K, P, C and the pool. Pure. */
+import { FIELDS } from '../../config/environment';
+import { connectionsNeeded, type ConnectionNeeds } from '../../config/connection-budget';
 import { capacity, ceilings, memoryOf, poolFor, residenceTime, type Fleet, type Machine, type Mix } from './capacity';
 import type { Costs } from './measured-costs';
 
@@ -34,6 +36,8 @@ export interface PlanInput {
 export interface Deployment {
   readonly gracePeriod: number;
   readonly shutdownTimeout: number;
+  /** From delivery to commit when nothing waits for anything. */
+  readonly meanMessage: number;
   /** The longest that one message may take. */
   readonly longestMessage: number;
   /** `LONGEST_HOLD`: how long a message is held while PostgreSQL is away. */
@@ -59,7 +63,10 @@ export interface Plan extends Fleet {
   /** What the fleet can do, and what then gives out. */
   readonly capacity: ReturnType<typeof capacity>;
   readonly ceilings: ReturnType<typeof ceilings>;
+  /** Of the workers that the rate needs, bytes. */
   readonly memory: number;
+  /** Of all that may exist at the worst moment of a rollout at {@link maxReplicas}, bytes. */
+  readonly peakMemory: number;
 }
 
 /** A channel's error gives back what it holds; more channels lose less each time, and each costs the broker a little. */
@@ -68,6 +75,9 @@ const MOST_CHANNELS = 100;
 
 /** From the start of a worker until it is ready, milliseconds; a rollout goes on from there. */
 const START_TIME = 5_000;
+
+/** One worker holds no more; what one rollout or crash takes away grows with it. */
+const MOST_IN_FLIGHT = 10_000;
 
 /** How old a backlog may get before another replica is started, seconds. */
 const TOLERABLE_WAIT = 10;
@@ -82,21 +92,60 @@ export function makePlan(input: PlanInput): Plan {
   const poolSize = fixed.poolSize ?? poolFor(rate / target / workers, concurrency, costs);
   const fleet: Fleet = { workers, concurrency, poolSize };
   const each = capacity({ ...fleet, workers: 1 }, mix, { ...machine, cores: Math.max(1, machine.cores) }, costs);
-  const maxReplicas = input.maxReplicas ?? Math.max(workers, Math.min(2 * workers, workersThatCoresFeed(input)));
+  const maxReplicas = input.maxReplicas ?? roomyReplicas(fleet, input);
+  const draining = drainingAtOnce(maxReplicas, input);
   return {
     ...fleet,
     channels,
     prefetch: concurrency / channels,
     minReplicas: Math.min(maxReplicas, Math.max(2, Math.ceil(workers / 4))),
     maxReplicas,
-    draining: drainingAtOnce(maxReplicas, input),
+    draining,
     queueLengthPerReplica: Math.max(1, Math.round(each.perSecond * TOLERABLE_WAIT)),
     inFlight,
     capacity: capacity(fleet, mix, machine, costs),
     ceilings: ceilings(fleet, mix, machine, costs),
     memory: memoryOf(fleet, costs),
+    peakMemory: memoryOf({ ...fleet, workers: maxReplicas + input.surge + draining }, costs),
   };
 }
+
+/** Every process at the worst moment of a rollout. */
+export function connectionNeeds(
+  { maxReplicas, draining, poolSize }: Pick<Plan, 'maxReplicas' | 'draining' | 'poolSize'>,
+  { surge, apis, apiPoolSize }: PlanInput,
+): ConnectionNeeds {
+  return { workers: maxReplicas, surge, draining, workerPoolSize: poolSize, apis, apiPoolSize };
+}
+
+/** Twice the workers for catching up, as far as cores, memory and connections go; never fewer than the rate needs. */
+function roomyReplicas(fleet: Fleet, input: PlanInput): number {
+  const { workers, poolSize } = fleet;
+  for (let replicas = Math.min(2 * workers, Math.floor(input.machine.cores)); replicas > workers; replicas--) {
+    const draining = drainingAtOnce(replicas, input);
+    const connections = connectionsNeeded(connectionNeeds({ maxReplicas: replicas, draining, poolSize }, input));
+    const memory = memoryOf({ ...fleet, workers: replicas + input.surge + draining }, input.costs);
+    if (connections <= input.connectionBudget && memory <= (input.memory ?? Infinity)) return replicas;
+  }
+  return workers;
+}
+
+/**
+ * The settings that hold C and K. Messages that wait for others do so in the second lane, beside which the first only passes them on;
+ * each external service has a limit of its own.
+ */
+export function concurrencyLines({ serviceTime }: Mix, concurrency: number, channels: number): string[] {
+  if (serviceTime === 0) return [`MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`, `RABBITMQ_CHANNELS=${channels}`];
+  return [
+    `ANALYSIS_CONCURRENCY_PER_WORKER=${concurrency}`,
+    `ANALYSIS_CHANNELS=${channels}`,
+    ...CALLS_AT_ONCE.filter((name) => concurrency > Number(FIELDS[name].default)).map(
+      (name) => `${name}=${concurrency}`,
+    ),
+  ];
+}
+
+const CALLS_AT_ONCE = ['ANALYSIS_LLM_CONCURRENCY', 'MEMORY_API_CONCURRENCY', 'CONVERSATION_API_CONCURRENCY'] as const;
 
 /** @returns K for a C that stands: the fewest channels that share it evenly with a moderate prefetch */
 export function channelsFor(concurrency: number): number {
@@ -106,18 +155,18 @@ export function channelsFor(concurrency: number): number {
 }
 
 /** The utilisation law: a process has one thread, so it takes as many of them as there are busy cores, over the target. */
-function workersFor({ rate, mix, costs, targetUtilisation }: PlanInput): number {
+function workersFor({ rate, mix, costs, targetUtilisation, fixed }: PlanInput): number {
   const busyCores = (rate * (mix.cpuTime + costs.workerCpu)) / 1_000;
-  return Math.max(1, Math.ceil(busyCores / targetUtilisation - 1e-9));
-}
-
-function workersThatCoresFeed({ machine }: PlanInput): number {
-  return Math.max(1, Math.floor(machine.cores));
+  const inFlight = (rate * residenceTime(mix, costs)) / 1_000;
+  const byThread = Math.ceil(busyCores / targetUtilisation - 1e-9);
+  const bySlots = fixed.concurrency === undefined ? Math.ceil(inFlight / targetUtilisation / MOST_IN_FLIGHT) : 1;
+  return Math.max(1, byThread, bySlots);
 }
 
 /** A rollout starts the next `surge` workers once the last are ready; meanwhile the old ones finish what they hold. */
-function drainingAtOnce(maxReplicas: number, { surge, mix, costs, deployment }: PlanInput): number {
-  const drain = Math.min(deployment.shutdownTimeout, residenceTime(mix, costs));
+function drainingAtOnce(maxReplicas: number, { surge, deployment }: PlanInput): number {
+  // With many in flight, one of them is always near the longest.
+  const drain = Math.min(deployment.shutdownTimeout, deployment.longestMessage);
   return Math.min(maxReplicas, surge * Math.max(1, Math.ceil(drain / START_TIME)));
 }
 

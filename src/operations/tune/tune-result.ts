@@ -2,7 +2,7 @@
 import { poolFor, type Mix } from '../plan/capacity';
 import type { Costs } from '../plan/measured-costs';
 import { MEASURED_COSTS } from '../plan/measured-costs';
-import { channelsFor } from '../plan/plan';
+import { channelsFor, concurrencyLines } from '../plan/plan';
 import { othersUse, pointText, type Measurement, type Point } from './measurement';
 import { bindingResource, candidates, knee, rivalOf } from './search';
 import { mean, pairedRatio } from './statistics';
@@ -44,6 +44,7 @@ export interface Answer {
 export function answerOf(
   measured: readonly Measurement[],
   limits: { workers: number; concurrency: number },
+  mix: Mix,
 ): Answer | undefined {
   const [chosen, ...others] = knee(candidates(measured));
   if (!chosen) return undefined;
@@ -56,7 +57,7 @@ export function answerOf(
   return {
     point: chosen.point,
     throughput: chosen.throughput,
-    env: environmentLines(chosen.point),
+    env: environmentLines(chosen.point, mix),
     nextBest: next &&
       pairs && {
         point: next.point,
@@ -69,11 +70,10 @@ export function answerOf(
   };
 }
 
-function environmentLines({ workers, concurrency, poolSize, group }: Point): string[] {
+function environmentLines({ workers, concurrency, poolSize, group }: Point, mix: Mix): string[] {
   return [
     `WORKER_REPLICAS=${workers}`,
-    `MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`,
-    `RABBITMQ_CHANNELS=${channelsFor(concurrency)}`,
+    ...concurrencyLines(mix, concurrency, channelsFor(concurrency)),
     `COMMIT_GROUP_SIZE=${group}`,
     `DATABASE_POOL_SIZE=${poolSize}`,
   ];
