@@ -132,7 +132,7 @@ function roomyReplicas(fleet: Fleet, input: PlanInput): number {
 
 /**
  * The settings that hold C and K. Messages that wait for others do so in the second lane, beside which the first only passes them on;
- * each external service has a limit of its own.
+ * each analyser has a limit of its own.
  */
 export function concurrencyLines({ serviceTime }: Mix, concurrency: number, channels: number): string[] {
   if (serviceTime === 0) return [`MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`, `RABBITMQ_CHANNELS=${channels}`];
@@ -145,7 +145,7 @@ export function concurrencyLines({ serviceTime }: Mix, concurrency: number, chan
   ];
 }
 
-const CALLS_AT_ONCE = ['ANALYSIS_LLM_CONCURRENCY', 'MEMORY_API_CONCURRENCY', 'CONVERSATION_API_CONCURRENCY'] as const;
+const CALLS_AT_ONCE = ['ANALYSIS_LLM_CONCURRENCY', 'MEMORY_API_CONCURRENCY'] as const;
 
 /** @returns K for a C that stands: the fewest channels that share it evenly with a moderate prefetch */
 export function channelsFor(concurrency: number): number {
