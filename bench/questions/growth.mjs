@@ -16,6 +16,9 @@ const ROUNDS = { quick: 2, full: 7 };
 const THOUSAND = 1_000;
 const MILLION = 1_000_000;
 
+/** Messages of a drain: ten seconds of a commit for each message, as in `throughput`. */
+const DRAIN = 10 * THOUSAND;
+
 const PER_MESSAGE = service({ concurrency: 10 });
 const GROUPED = service({ concurrency: 300, group: 100 });
 
@@ -94,7 +97,7 @@ export default {
     const measurements = await takeTurns(entrants, { rounds, targets: TARGETS, progress, signal });
     const backlog = await wholeBacklog(Math.round(MILLION * scale), context);
     return {
-      settings: { rounds, scale, 'messages of a drain': 20_000 * scale, 'whole backlog': MILLION * scale },
+      settings: { rounds, scale, 'messages of a drain': DRAIN * scale, 'whole backlog': MILLION * scale },
       measurements: [...measurements, { series: BACKLOG, round: 1, ...backlog }],
       series: {
         ...Object.fromEntries(pasts.map(({ name, contender }) => [name, contender.what])),
@@ -117,7 +120,7 @@ async function entrant({ name, stored, children, contender }, scale, { arenas, p
   const arena = await arenas.open(name);
   const running = await start(contender, arena, { signal });
   onExit(name, running.stop);
-  const events = Math.max(1, Math.round(20_000 * scale));
+  const events = Math.max(1, Math.round(DRAIN * scale));
   const history = {
     events: Math.round(stored * scale),
     children: Math.max(1, Math.min(children, Math.round(children * scale) || 1)),

@@ -140,7 +140,7 @@ describe('plan refuses', () => {
     [
       'prefetch that hoards',
       '--cores 8 --cpu-time 20ms --rate 20/s --concurrency 2000',
-      /^prefetch: expected a worker to hold at most 5s of work, got 41.3s from C 2000 .+ lower C to 242, and raise W instead/,
+      /^prefetch: expected a worker to hold at most 5s of work, got 40.8s from C 2000 .+ lower C to 245, and raise W instead/,
     ],
     [
       'a consumer time-out below the longest message',
