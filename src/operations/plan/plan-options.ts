@@ -98,8 +98,9 @@ export async function readPlanRequest(values: Readonly<Record<string, unknown>>)
             needs: {
               workers,
               workerPoolSize,
-              surge: surgeOf(given, environment),
-              draining: surgeOf(given, environment),
+              // WORKER_SURGE counts old workers that still drain as well.
+              surge: given.surge ?? environment?.WORKER_SURGE ?? USUAL_SURGE,
+              draining: given.surge ?? 0,
               apis: apisOf(given, environment),
               apiPoolSize: given['api-pool'],
             },
@@ -136,7 +137,7 @@ function toInput(
     budgetSource: source,
     apis: apisOf(given, environment),
     apiPoolSize: given['api-pool'],
-    surge: surgeOf(given, environment),
+    surge: given.surge ?? USUAL_SURGE,
     maxReplicas: given['max-replicas'],
     fixed: {
       workers: given.workers ?? environment?.WORKER_REPLICAS,
@@ -158,10 +159,6 @@ function budgetOf(given: Given, environment: Checked): { budget: number; source:
   const written = environment?.DATABASE_CONNECTION_BUDGET;
   if (written !== undefined) return { budget: written, source: 'DATABASE_CONNECTION_BUDGET' };
   return { budget: USUAL_CONNECTIONS, source: "PostgreSQL's default" };
-}
-
-function surgeOf(given: Given, environment: Checked): number {
-  return given.surge ?? environment?.WORKER_SURGE ?? USUAL_SURGE;
 }
 
 function apisOf(given: Given, environment: Checked): number {

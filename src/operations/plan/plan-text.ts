@@ -20,7 +20,7 @@ export function environmentLines(plan: Plan, { connectionBudget, deployment, mix
     ...concurrencyLines(mix, plan.concurrency, plan.channels),
     `DATABASE_POOL_SIZE=${plan.poolSize}`,
     `DATABASE_CONNECTION_BUDGET=${connectionBudget}`,
-    `WORKER_SURGE=${surge}`,
+    `WORKER_SURGE=${surge + plan.draining}`,
     `API_REPLICAS=${apis}`,
     `SHUTDOWN_TIMEOUT=${seconds(deployment.shutdownTimeout)}s`,
     `TERMINATION_GRACE_PERIOD=${seconds(Math.max(deployment.gracePeriod, deployment.shutdownTimeout + CLOSE_MARGIN))}s`,
