@@ -37,6 +37,9 @@ export interface ScoredEvent {
 const STORED_COLUMNS = `conversation_id, user_id, bot_id, bot_name, bot_type, agent_tag, start_time, end_time, conversation_log,
             user_initiated_questions, session_emotion, new_memories_count, fingerprint`;
 
+/** Of the values of an insert. */
+const LOG_COLUMN = 8;
+
 const INSERT: Statement = {
   name: 'conversation_events_insert',
   text: `INSERT INTO conversation_events (${STORED_COLUMNS})
@@ -48,14 +51,17 @@ const INSERT: Statement = {
 
 /**
  * The same for several in one transaction. Two groups that share ids wait for each other's, in the same order since the ids come
- * sorted. Should the planner choose another order, PostgreSQL ends the deadlock and the group is split.
+ * sorted. Should the planner choose another order, PostgreSQL ends the deadlock and the group is split. The logs come as one JSON array:
+ * as an array of texts, each would have its quotes escaped, which held the event loop for 90 ms where there were 50 logs of 32 KiB.
  */
 const INSERT_GROUP: Statement = {
   name: 'conversation_events_insert_group',
   text: `INSERT INTO conversation_events (${STORED_COLUMNS})
-         SELECT ${STORED_COLUMNS.replace('conversation_log', 'conversation_log::json')}
-           FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[],
-                       $9::text[], $10::int[], $11::text[], $12::int[], $13::bytea[], $14::bytea[], $15::bytea[])
+         SELECT ${STORED_COLUMNS}
+           FROM ROWS FROM (
+                  unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]),
+                  json_array_elements($9::json),
+                  unnest($10::int[], $11::text[], $12::int[], $13::bytea[], $14::bytea[], $15::bytea[]))
              AS posted (${STORED_COLUMNS}, conversation_hash, user_hash)
           WHERE ${isNotErased('conversation_hash', 'user_hash', 'end_time')}
          ON CONFLICT (conversation_id) DO NOTHING
@@ -212,7 +218,8 @@ export class ConversationEventsRepository {
       if (!firsts.has(conversation_id)) firsts.set(conversation_id, conversation);
     }
     const values = [...firsts.keys()].sort().map((id) => this.valuesOf(firsts.get(id) as PreparedConversation));
-    const columns = values[0].map((_, column) => values.map((row) => row[column]));
+    const columns: unknown[] = values[0].map((_, column) => values.map((row) => row[column]));
+    columns[LOG_COLUMN] = `[${values.map((row) => row[LOG_COLUMN]).join(',')}]`;
     const { rows } = await execute<{ conversation_id: string; accepted_at: Date }>(runner, INSERT_GROUP, columns);
     const accepted = new Map(rows.map((row) => [row.conversation_id, row.accepted_at]));
     return conversations.map((conversation) => {
