@@ -38,12 +38,14 @@ describe('an api that is told to stop', () => {
         return { closed, received: () => received };
       }),
     );
-    await until('five inserts to wait', async () => {
+    await until('an insert to wait', async () => {
       const { rowCount } = await namespace.database.query(
         `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
       );
-      return rowCount === 5;
+      return rowCount !== null && rowCount > 0;
     });
+    // Whoever asks after them is answered after they were read: posts that did not come with the first wait for its group.
+    expect((await api.get('/health/live')).status).toBe(200);
     const stopped = api.stop('SIGTERM');
     await api.logged('the signal', ({ msg }) => msg === 'stopping');
     await lock.query('ROLLBACK');

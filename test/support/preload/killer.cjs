@@ -8,9 +8,12 @@ const { ConversationEventsRepository } = require(
   join(__dirname, '..', '..', '..', 'dist', 'conversation-events', 'conversation-events.repository.js'),
 );
 
-const load = ConversationEventsRepository.prototype.load;
-ConversationEventsRepository.prototype.load = async function (runner, conversationId) {
-  const event = await load.call(this, runner, conversationId);
-  if (event?.user_id === 'child-killer' && event.status === 'PENDING') process.kill(process.pid, 'SIGKILL');
-  return event;
+const { loadGroup } = ConversationEventsRepository.prototype;
+if (typeof loadGroup !== 'function') throw new Error('Expected ConversationEventsRepository.loadGroup to change.');
+
+ConversationEventsRepository.prototype.loadGroup = async function (...args) {
+  const events = await loadGroup.apply(this, args);
+  const kills = (event) => event?.user_id === 'child-killer' && event.status === 'PENDING';
+  if (events.some(kills)) process.kill(process.pid, 'SIGKILL');
+  return events;
 };
