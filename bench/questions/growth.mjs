@@ -186,7 +186,7 @@ async function wholeBacklog(events, { arenas, progress, signal, onExit }) {
   }
 }
 
-const MEMORY_MS = 250;
+const MEMORY_MS = 100;
 
 /** The drain is cut into so many parts. What the collector has not taken yet goes up and down by half within seconds; a mean shows a trend. */
 const PARTS = 10;
