@@ -6,7 +6,7 @@ import type { ScoreBreakdown } from '../scoring/score-breakdown';
 import { Metrics } from '../observability/metrics';
 import { ConversationEventsRepository, type LoadedEvent, type ScoredEvent } from './conversation-events.repository';
 
-/** Events read in one statement, at least; a read takes no lock and commits nothing, so it is shared in any case. */
+/** The most events read in one statement, unless commit groups are larger. A read takes no lock and commits nothing, so it is shared in any case. */
 const LARGEST_LOAD = 20;
 
 /**

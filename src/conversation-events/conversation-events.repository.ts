@@ -52,7 +52,7 @@ const INSERT: Statement = {
 /**
  * The same for several in one transaction. Two groups that share ids wait for each other's, in the same order since the ids come
  * sorted. Should the planner choose another order, PostgreSQL ends the deadlock and the group is split. The logs come as one JSON array:
- * as an array of texts, each would have its quotes escaped, which held the event loop for 90 ms where there were 50 logs of 32 KiB.
+ * as an array of texts, each would have its quotes escaped, which held the event loop for 90 ms on a busy machine where there were 50 logs of 32 KiB.
  */
 const INSERT_GROUP: Statement = {
   name: 'conversation_events_insert_group',

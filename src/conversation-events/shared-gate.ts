@@ -9,8 +9,7 @@ export class SharedGate {
 
   /** Runs `work` beside others that share. */
   async share<T>(work: (stepAside: StepAside) => Promise<T>): Promise<T> {
-    if (this.aloneWanted > 0) await this.enterShared();
-    else this.inside++;
+    await this.enterShared();
     try {
       return await work((wait) => this.outside(wait, () => this.enterShared()));
     } finally {

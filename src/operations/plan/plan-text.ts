@@ -1,8 +1,8 @@
 /** The plan in words: the answer, why, and what to write where. */
 import { connectionsNeeded } from '../../config/connection-budget';
-import { CLOSE_MARGIN } from '../../config/environment';
-import { capacity, memoryOf, poolFor, residenceTime, RESOURCES, type Fleet, type Resource } from './capacity';
-import { concurrencyLines, connectionNeeds, rulesOfThumb, type Plan, type PlanInput } from './plan';
+import { CLOSE_MARGIN, FIELDS } from '../../config/environment';
+import { capacity, memoryOf, poolFor, residenceTime, RESOURCES, type Fleet, type Mix, type Resource } from './capacity';
+import { connectionNeeds, rulesOfThumb, type Plan, type PlanInput } from './plan';
 import { bytesText, number, table, timeText } from './plan-units';
 
 export function answerLine(plan: Plan, { rate }: PlanInput): string {
@@ -26,6 +26,23 @@ export function environmentLines(plan: Plan, { connectionBudget, deployment, mix
     `TERMINATION_GRACE_PERIOD=${seconds(Math.max(deployment.gracePeriod, deployment.shutdownTimeout + CLOSE_MARGIN))}s`,
   ];
 }
+
+/**
+ * The settings that hold C and K. Messages that wait for others do so in the second lane, beside which the first only passes them on;
+ * each analyser has a limit of its own.
+ */
+export function concurrencyLines({ serviceTime }: Mix, concurrency: number, channels: number): string[] {
+  if (serviceTime === 0) return [`MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`, `RABBITMQ_CHANNELS=${channels}`];
+  return [
+    `ANALYSIS_CONCURRENCY_PER_WORKER=${concurrency}`,
+    `ANALYSIS_CHANNELS=${channels}`,
+    ...CALLS_AT_ONCE.filter((name) => concurrency > Number(FIELDS[name].default)).map(
+      (name) => `${name}=${concurrency}`,
+    ),
+  ];
+}
+
+const CALLS_AT_ONCE = ['ANALYSIS_LLM_CONCURRENCY', 'MEMORY_API_CONCURRENCY'] as const;
 
 /** The autoscaler's numbers, by the names that HPA and KEDA have for them. */
 export function hpaLines(plan: Plan, { targetUtilisation, surge, deployment }: PlanInput): string[] {

@@ -1,5 +1,4 @@
 /** From figures to W, K, P, C and the pool. Pure. */
-import { FIELDS } from '../../config/environment';
 import { connectionsNeeded, type ConnectionNeeds } from '../../config/connection-budget';
 import { capacity, ceilings, memoryOf, poolFor, residenceTime, type Fleet, type Machine, type Mix } from './capacity';
 import type { Costs } from './measured-costs';
@@ -76,7 +75,7 @@ const MOST_CHANNELS = 100;
 /** From the start of a worker until it is ready, milliseconds; a rollout goes on from there. */
 const START_TIME = 5_000;
 
-/** One worker holds no more; what one rollout or crash takes away grows with it. */
+/** A worker's settings allow no larger C. */
 const MOST_IN_FLIGHT = 10_000;
 
 /** How old a backlog may get before another replica is started, seconds. */
@@ -129,23 +128,6 @@ function roomyReplicas(fleet: Fleet, input: PlanInput): number {
   }
   return workers;
 }
-
-/**
- * The settings that hold C and K. Messages that wait for others do so in the second lane, beside which the first only passes them on;
- * each analyser has a limit of its own.
- */
-export function concurrencyLines({ serviceTime }: Mix, concurrency: number, channels: number): string[] {
-  if (serviceTime === 0) return [`MESSAGE_CONCURRENCY_PER_WORKER=${concurrency}`, `RABBITMQ_CHANNELS=${channels}`];
-  return [
-    `ANALYSIS_CONCURRENCY_PER_WORKER=${concurrency}`,
-    `ANALYSIS_CHANNELS=${channels}`,
-    ...CALLS_AT_ONCE.filter((name) => concurrency > Number(FIELDS[name].default)).map(
-      (name) => `${name}=${concurrency}`,
-    ),
-  ];
-}
-
-const CALLS_AT_ONCE = ['ANALYSIS_LLM_CONCURRENCY', 'MEMORY_API_CONCURRENCY'] as const;
 
 /** @returns K for a C that stands: the fewest channels that share it evenly with a moderate prefetch */
 export function channelsFor(concurrency: number): number {

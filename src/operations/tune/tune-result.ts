@@ -2,7 +2,8 @@
 import { poolFor, type Mix } from '../plan/capacity';
 import type { Costs } from '../plan/measured-costs';
 import { MEASURED_COSTS } from '../plan/measured-costs';
-import { channelsFor, concurrencyLines } from '../plan/plan';
+import { channelsFor } from '../plan/plan';
+import { concurrencyLines } from '../plan/plan-text';
 import { othersUse, pointText, type Measurement, type Point } from './measurement';
 import { bindingResource, candidates, knee, rivalOf } from './search';
 import { mean, pairedRatio } from './statistics';
