@@ -289,7 +289,8 @@ describe('without tracing', () => {
       const body = conversation();
       await all.post('/v1/conversations/end', body);
       await settledEvent(namespace, body.conversation_id);
-      expect(all.log.find(({ msg }) => msg === 'processed')).not.toHaveProperty('trace_id');
+      const line = await all.logged('processed', ({ msg }) => msg === 'processed');
+      expect(line).not.toHaveProperty('trace_id');
       expect(await all.stop()).toBe(0);
       const loaded = all.lines
         .find((line) => line.startsWith('loaded: '))!
