@@ -25,7 +25,7 @@ import { RpcServer } from './messaging/rpc-server';
 import { laneConcurrency } from './messaging/rabbitmq-options';
 import { lanesOf, type Topology } from './messaging/topology';
 import { TOPOLOGY } from './messaging/tokens';
-import { QuietStartLogger, createLogger } from './observability/logger';
+import type { PinoLoggerService } from './observability/logger';
 import { Metrics } from './observability/metrics';
 
 const logger = new Logger('Application');
@@ -37,8 +37,11 @@ const IDLE_CHECK = 50;
 const LONGEST_PARAMETER = 3 * 255;
 
 /** Starts listening; the broker and the database are reached in the background. */
-export async function startApplication(environment: Environment): Promise<NestFastifyApplication> {
-  const app = await createApplication(environment);
+export async function startApplication(
+  environment: Environment,
+  log: PinoLoggerService,
+): Promise<NestFastifyApplication> {
+  const app = await createApplication(environment, log);
   watchUnused(app.getHttpServer());
   await app.listen({ port: environment.PORT, host: environment.HOST });
   logger.log({
@@ -50,7 +53,7 @@ export async function startApplication(environment: Environment): Promise<NestFa
   return app;
 }
 
-async function createApplication(environment: Environment): Promise<NestFastifyApplication> {
+async function createApplication(environment: Environment, log: PinoLoggerService): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: environment.HTTP_BODY_LIMIT,
     forceCloseConnections: 'idle',
@@ -63,7 +66,7 @@ async function createApplication(environment: Environment): Promise<NestFastifyA
       void answer(reply, toProblem('BAD_REQUEST', 'Expected a well-formed URL.')),
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.forEnvironment(environment), adapter, {
-    logger: new QuietStartLogger(createLogger(environment)),
+    logger: log,
     // Nest's parsers would take forms as well; Fastify's own for JSON stays.
     bodyParser: false,
   });

@@ -3,11 +3,13 @@ import { startApplication, stopApplication } from './application';
 import { CLOSE_MARGIN, EnvironmentError, readEnvironment } from './config/environment';
 import { ConnectionBudgetCheck } from './database/connection-budget-check';
 import { describeError } from './errors/describe';
+import { createLogger } from './observability/logger';
 import { tracing } from './observability/trace-hooks';
 
 async function main(): Promise<void> {
   const environment = readEnvironment();
-  const starting = startApplication(environment);
+  const log = createLogger(environment);
+  const starting = startApplication(environment, log);
   const stop = (reason: string, code: 0 | 1) => {
     const limit = environment.SHUTDOWN_TIMEOUT + CLOSE_MARGIN;
     const deadline = performance.now() + limit;
@@ -16,6 +18,7 @@ async function main(): Promise<void> {
     void starting
       .then((app) => stopApplication(app, reason))
       .then(() => tracing.hooks?.flush(deadline - performance.now()))
+      .then(() => log.end())
       .then(() => process.exit(code));
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => stop(signal, 0));

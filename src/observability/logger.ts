@@ -4,8 +4,11 @@ import pretty from 'pino-pretty';
 import type { Environment } from '../config/environment';
 import { tracing } from './trace-hooks';
 
-/** The process's logger: one JSON object a line, or coloured text. Written in the background; the last lines are flushed. */
-export function createLogger(environment: Environment): Logger {
+/** How long to wait for a reader of the log that is stuck or gone before the process ends, milliseconds. */
+const END_TIMEOUT = 1_000;
+
+/** The process's logger: one JSON object a line, written in the background, or coloured text. */
+export function createLogger(environment: Environment): QuietStartLogger {
   const options = {
     level: environment.LOG_LEVEL,
     base: { role: environment.APP_ROLE, pid: process.pid },
@@ -14,17 +17,32 @@ export function createLogger(environment: Environment): Logger {
     ...(tracing.hooks ? { mixin: tracing.hooks.logFields } : {}),
   };
   if (environment.LOG_FORMAT === 'pretty') {
-    return pino(
-      options,
-      pretty({ ignore: 'pid,role,context', messageFormat: '[{context}] {msg}', singleLine: true, sync: true }),
-    );
+    const text = pretty({
+      ignore: 'pid,role,context',
+      messageFormat: '[{context}] {msg}',
+      singleLine: true,
+      sync: true,
+    });
+    return new QuietStartLogger(pino(options, text), () => Promise.resolve());
   }
-  return pino(options, destination({ sync: false }));
+  const output = destination({ sync: false });
+  // At exit, pino itself writes what still waits, without waiting for the write that is under way: lines change places.
+  const end = () =>
+    new Promise<void>((resolve) => {
+      output.once('close', resolve);
+      setTimeout(resolve, END_TIMEOUT);
+      output.end();
+    });
+  return new QuietStartLogger(pino(options, output), end);
 }
 
 /** Lets Nest and everything that uses its `Logger` write to pino. A message is a text, or an object with `msg` and more. */
 export class PinoLoggerService implements LoggerService {
-  constructor(private readonly logger: Logger) {}
+  /** @param end resolves when all lines are written, or nobody reads them; nothing may be logged after it */
+  constructor(
+    private readonly logger: Logger,
+    readonly end: () => Promise<void>,
+  ) {}
 
   log = (message: unknown, ...rest: unknown[]) => this.write('info', message, rest);
   error = (message: unknown, ...rest: unknown[]) => this.write('error', message, rest);
@@ -59,8 +77,8 @@ const FRAMEWORK_CONTEXTS = new Set([
 
 /** Like {@link PinoLoggerService}, with Nest's own start-up lines at debug level. */
 export class QuietStartLogger extends PinoLoggerService {
-  constructor(logger: Logger) {
-    super(logger);
+  constructor(logger: Logger, end: () => Promise<void>) {
+    super(logger, end);
     const { log, debug } = this;
     this.log = (message, ...rest) => (FRAMEWORK_CONTEXTS.has(String(rest.at(-1))) ? debug : log)(message, ...rest);
   }

@@ -4,6 +4,7 @@ import { METHOD_METADATA, PATH_METADATA, VERSION_METADATA } from '@nestjs/common
 import { ModulesContainer } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { startApplication } from '../../src/application';
+import { createLogger } from '../../src/observability/logger';
 import { readEnvironment } from '../../src/config/environment';
 import { OperatorSessions } from '../../src/operations/page/operator-session';
 import { createNamespace, type Namespace } from '../support/namespace';
@@ -73,7 +74,8 @@ describe('every route', () => {
       LOG_LEVEL: 'silent',
       APP_ROLE: 'all',
     });
-    app = await startApplication(readEnvironment(namespace.variables));
+    const environment = readEnvironment(namespace.variables);
+    app = await startApplication(environment, createLogger(environment));
     const all = routesOf(app);
     routes = all.filter(({ path }) => !path.startsWith('/ops'));
     operators = all.filter(({ path }) => path.startsWith('/ops'));
