@@ -27,22 +27,30 @@ export function createLogger(environment: Environment): QuietStartLogger {
   }
   const output = destination({ sync: false });
   // At exit, pino itself writes what still waits, without waiting for the write that is under way: lines change places.
-  const end = () =>
+  const writeAll = () =>
     new Promise<void>((resolve) => {
       output.once('close', resolve);
       setTimeout(resolve, END_TIMEOUT);
       output.end();
     });
-  return new QuietStartLogger(pino(options, output), end);
+  return new QuietStartLogger(pino(options, output), writeAll);
 }
 
 /** Lets Nest and everything that uses its `Logger` write to pino. A message is a text, or an object with `msg` and more. */
 export class PinoLoggerService implements LoggerService {
-  /** @param end resolves when all lines are written, or nobody reads them; nothing may be logged after it */
+  private ended = false;
+
+  /** @param writeAll resolves when all lines are written, or nobody reads them */
   constructor(
     private readonly logger: Logger,
-    readonly end: () => Promise<void>,
+    private readonly writeAll: () => Promise<void>,
   ) {}
+
+  /** Resolves when all lines are written, or nobody reads them. Whatever is logged from now on is left out: the process ends. */
+  end(): Promise<void> {
+    this.ended = true;
+    return this.writeAll();
+  }
 
   log = (message: unknown, ...rest: unknown[]) => this.write('info', message, rest);
   error = (message: unknown, ...rest: unknown[]) => this.write('error', message, rest);
@@ -57,7 +65,7 @@ export class PinoLoggerService implements LoggerService {
     message: unknown,
     rest: unknown[],
   ): void {
-    if (!this.logger.isLevelEnabled(level)) return;
+    if (this.ended || !this.logger.isLevelEnabled(level)) return;
     const last = rest.at(-1);
     const context = typeof last === 'string' ? last : undefined;
     const fields = typeof message === 'object' && message !== null ? message : { msg: String(message) };
@@ -77,8 +85,8 @@ const FRAMEWORK_CONTEXTS = new Set([
 
 /** Like {@link PinoLoggerService}, with Nest's own start-up lines at debug level. */
 export class QuietStartLogger extends PinoLoggerService {
-  constructor(logger: Logger, end: () => Promise<void>) {
-    super(logger, end);
+  constructor(logger: Logger, writeAll: () => Promise<void>) {
+    super(logger, writeAll);
     const { log, debug } = this;
     this.log = (message, ...rest) => (FRAMEWORK_CONTEXTS.has(String(rest.at(-1))) ? debug : log)(message, ...rest);
   }

@@ -11,7 +11,9 @@ const SCRIPT = `
   const log = createLogger({ LOG_LEVEL: process.argv[2], LOG_FORMAT: process.argv[3], APP_ROLE: 'api' });
   for (let thread = 0; thread < 8; thread++) pbkdf2('', '', 100_000, 32, 'sha256', () => undefined);
   for (const msg of ['first', 'second', 'last']) log.log({ msg });
-  log.end().then(() => process.exit(0));
+  const ended = log.end();
+  log.log({ msg: 'late' });
+  ended.then(() => log.log({ msg: 'later' })).then(() => process.exit(0));
 `;
 
 describe('the log of a process that ends', () => {
@@ -19,7 +21,7 @@ describe('the log of a process that ends', () => {
     execFileSync(process.execPath, ['-e', SCRIPT, LOGGER, ...options], {
       encoding: 'utf8',
       timeout: 20_000,
-    }).match(/first|second|last/g);
+    }).match(/first|second|last|later?/g);
 
   it.each(['json', 'pretty'])(
     'has every line once and in order, also when the disk or the reader is slow: %s',
