@@ -23,7 +23,7 @@ export const tuneCommand: StandaloneCommand = {
     '[--start-concurrency N] [--groups 1,10] [--pool 10] [--seconds 5s] [--warm-up 2s] [--repeats 3] [--users 1000] [--preset classic] [--grid] [--out FOLDER] [--json]',
   summary:
     'measures how many workers and how much concurrency are best, on your machine with your PostgreSQL and RabbitMQ (in a database and queues of ' +
-    'its own), and writes a report. --grid: every point instead of a search. --preset classic: 500 requests of 100 users, from W 4, C 10',
+    'its own), and writes a report; docs/tuning.md has every option. --grid: every point instead of a search. --preset classic: 500 requests of 100 users, from W 4, C 10',
   standalone: true,
   run,
 };
@@ -92,13 +92,27 @@ async function run(args: string[]): Promise<number> {
     throw new UsageError('--preset and --grid: expected one of them, since --grid measures every point, got both');
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const classic = given.preset === 'classic';
+  const start = {
+    workers: given['start-workers'] ?? (classic ? CLASSIC.workers : given.workers[0]),
+    concurrency: given['start-concurrency'] ?? (classic ? CLASSIC.concurrency : nearest(given.concurrency, 10)),
+  };
+  // A start that no list names is one more value; one beside a list that was given contradicts it.
+  for (const name of ['workers', 'concurrency'] as const) {
+    if (values[name] === undefined || given[name].includes(start[name])) continue;
+    const whose = given[`start-${name}`] === undefined ? ', where --preset classic begins' : '';
+    throw new UsageError(
+      `--start-${name}: expected one of --${name} (${given[name].join(',')}), got ${start[name]}${whose}`,
+    );
+  }
+  const mostInFlight = max(given.concurrency);
+  if (values.groups !== undefined && max(given.groups) > mostInFlight)
+    throw new UsageError(
+      `--groups: expected at most the highest of --concurrency (${mostInFlight}), since a commit holds no more than is in flight, got ${max(given.groups)}`,
+    );
   const space: SearchSpace = {
-    workers: withValue(given.workers, classic ? CLASSIC.workers : given['start-workers']),
-    concurrency: withValue(given.concurrency, classic ? CLASSIC.concurrency : given['start-concurrency']),
-    start: {
-      workers: given['start-workers'] ?? (classic ? CLASSIC.workers : given.workers[0]),
-      concurrency: given['start-concurrency'] ?? (classic ? CLASSIC.concurrency : nearest(given.concurrency, 10)),
-    },
+    workers: withValue(given.workers, start.workers),
+    concurrency: withValue(given.concurrency, start.concurrency),
+    start,
     poolSize: given.pool,
     poolFor: poolNeeded,
     groups: given.groups.filter((group) => group > 1),
@@ -174,11 +188,27 @@ async function run(args: string[]): Promise<number> {
   if (values.json === true) print(JSON.stringify(result));
   else
     print(
-      [...(answer ? answerText(answer) : ['Nothing was measured.']), '', `Report: ${join(folder, 'report.html')}`].join(
-        '\n',
-      ),
+      [
+        ...(result.complete ? [] : [`Interrupted after ${measured.length} runs: this is what had been measured.`, '']),
+        ...(answer ? answerText(answer) : ['Nothing was measured.']),
+        ...(answer && classic ? measured.filter(isBurst).map(burstText) : []),
+        '',
+        `Report: ${join(folder, 'report.html')}`,
+      ].join('\n'),
     );
   return result.complete ? 0 : 130;
+}
+
+function isBurst({ load, offered }: Measurement): boolean {
+  return load === 'open loop' && offered === undefined;
+}
+
+/** What the classic test itself says, beside the point that is best for a backlog. */
+function burstText(run: Measurement): string {
+  const times = run.critical
+    ? `; acceptance to commit p50 ${number(run.critical.p50)}, p99 ${number(run.critical.p99)} ms`
+    : '';
+  return `\nThe classic test at ${pointText(run)}: ${CLASSIC.requests} requests of ${CLASSIC.users} users counted in ${number(run.seconds)} s, ${number(run.throughput)} a second${times}.`;
 }
 
 async function everyPoint(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {

@@ -1,4 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../support/free-port';
+import { runCli } from '../support/run-cli';
 import { createNamespace, type Namespace } from '../support/namespace';
 import { runTune, type TuneRun } from '../support/tune-run';
 
@@ -38,6 +42,55 @@ describe('tune', () => {
     expect(await exists(database)).toBe(false);
   }, 90_000);
 
+  it.each<[string, string[], string]>([
+    [
+      'a start beside the list',
+      ['--start-workers', '8', '--workers', '1,2'],
+      '--start-workers: expected one of --workers (1,2), got 8',
+    ],
+    [
+      'a list without the start of the preset',
+      ['--preset', 'classic', '--workers', '1,2'],
+      '--start-workers: expected one of --workers (1,2), got 4, where --preset classic begins',
+    ],
+    [
+      'a group that cannot fill',
+      ['--groups', '50', '--concurrency', '5'],
+      '--groups: expected at most the highest of --concurrency (5), since a commit holds no more than is in flight, got 50',
+    ],
+    [
+      'two ways to choose the points',
+      ['--grid', '--preset', 'classic'],
+      '--preset and --grid: expected one of them, since --grid measures every point, got both',
+    ],
+  ])('refuses %s, before it touches a server', async (_what, options, message) => {
+    expect(await runCli({}, 'tune', ...options)).toMatchObject({ code: 2, stdout: '', stderr: `${message}\n` });
+  });
+
+  it('says which server does not let it in, and what came instead', async () => {
+    const port = await freePort();
+    const out = join(tmpdir(), `friendship-tune-refused-${port}`);
+    try {
+      const away = (name: string, url: string) => runCli({ ...namespace.variables, [name]: url }, 'tune', '--out', out);
+      const wrongUser = new URL(namespace.variables.RABBITMQ_URL);
+      wrongUser.username = 'nobody';
+      expect(await away('DATABASE_URL', `postgresql://me:secret@127.0.0.1:${port}/x`)).toMatchObject({
+        code: 2,
+        stderr: `DATABASE_URL: expected a PostgreSQL at 127.0.0.1:${port} and a role that may create a database, got ECONNREFUSED\n`,
+      });
+      expect(await away('RABBITMQ_URL', `amqp://me:secret@127.0.0.1:${port}`)).toMatchObject({
+        code: 2,
+        stderr: `RABBITMQ_URL: expected a RabbitMQ at 127.0.0.1:${port} that lets us in, got ECONNREFUSED\n`,
+      });
+      expect(await away('RABBITMQ_URL', wrongUser.href)).toMatchObject({
+        code: 2,
+        stderr: `RABBITMQ_URL: expected a RabbitMQ at ${wrongUser.host} that lets us in, got 403 (ACCESS-REFUSED)\n`,
+      });
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  });
+
   it('ended by Ctrl-C leaves a report of what there is, and nothing else', async () => {
     // The first point has been measured when the second one begins.
     run = await runTune(namespace.variables, { interruptAt: 2 });
@@ -45,6 +98,7 @@ describe('tune', () => {
     expect(run.result.complete).toBe(false);
     expect(run.result.measurements).toHaveLength(1);
     expect(await readFile(run.report, 'utf8')).toContain('Interrupted: this is what had been measured.');
+    expect(run.answer).toContain('Interrupted after 1 runs: this is what had been measured.');
     expect(await exists(run.database)).toBe(false);
   }, 90_000);
 });

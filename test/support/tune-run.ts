@@ -20,6 +20,8 @@ export interface TuneRun {
   readonly code: number;
   /** Every line of its progress. */
   readonly progress: readonly string[];
+  /** What it says on stdout. */
+  readonly answer: string;
   /** The database that it worked in. */
   readonly database: string;
   readonly result: TuneResult;
@@ -40,9 +42,11 @@ export async function runTune(
   const cli = join(__dirname, '..', '..', 'dist', 'cli.js');
   const args = [cli, 'tune', ...SHORT, '--repeats', '2', '--out', folder];
   const { PATH } = process.env;
-  const child = spawn(process.execPath, args, { env: { PATH, ...variables }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, args, { env: { PATH, ...variables }, stdio: ['ignore', 'pipe', 'pipe'] });
   const closed = once(child, 'close') as Promise<[number]>;
   const progress: string[] = [];
+  const printed: string[] = [];
+  createInterface(child.stdout).on('line', (line) => printed.push(line));
   createInterface(child.stderr).on('line', (line) => {
     progress.push(line);
     const begun = progress.filter((said) => said.startsWith('[')).length;
@@ -55,6 +59,7 @@ export async function runTune(
   return {
     code,
     progress,
+    answer: printed.join('\n'),
     database: /in the database (\w+)/.exec(progress.join('\n'))?.[1] ?? '',
     result: JSON.parse(json) as TuneResult,
     report: join(folder, 'report.html'),

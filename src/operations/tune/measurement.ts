@@ -67,6 +67,20 @@ export function machineUse({ cpu, cores }: Measurement): number | undefined {
   return cpu.machine === undefined ? undefined : cpu.machine / cores;
 }
 
+/** CPU of others above which the figures are not the service's own. Share of the machine. */
+const DISTURBED = 0.1;
+
+export function isDisturbed(run: Measurement): boolean {
+  return othersUse(run) > DISTURBED * run.cores;
+}
+
+/** An open loop whose posts were not all worked on in their time has no latency of its own: what is measured is a queue that grows. */
+const KEPT_UP = 0.9;
+
+export function keptUp({ offered, throughput }: Measurement): boolean {
+  return offered === undefined || throughput >= KEPT_UP * offered;
+}
+
 /** Cores used by processes that have nothing to do with it. */
 export function othersUse({ cpu }: Measurement): number {
   if (cpu.machine === undefined) return 0;

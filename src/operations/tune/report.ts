@@ -1,7 +1,7 @@
 /** The report: one HTML file that needs nothing else. Its figures come from the result alone. */
 import { number, timeText } from '../plan/plan-units';
 import { escapeHtml, lineChart, stackedBars, type Series } from './charts';
-import { othersUse, pointText, samePoint, type Measurement } from './measurement';
+import { keptUp, othersUse, pointText, samePoint, type Measurement } from './measurement';
 import { candidates, type Candidate } from './search';
 import { mean } from './statistics';
 import { answerText, type TuneResult } from './tune-result';
@@ -133,7 +133,7 @@ function queueCharts({ measurements, answer }: TuneResult): string {
     ...open.map((run) =>
       chart(
         run,
-        `Queue over time, ${run.offered === undefined ? 'a burst of posts' : `${number(run.offered)} posts a second`} at ${pointText(run)}`,
+        `Queue over time, ${run.offered === undefined ? 'a burst of posts' : `${number(run.offered)} posts a second`} at ${pointText(run)}${keptUp(run) ? '' : `, of which ${number(run.throughput)} a second were worked on`}`,
       ),
     ),
   ].join('\n');
@@ -145,11 +145,12 @@ function runsTable({ measurements, answer }: TuneResult): string {
     'load',
     'messages/s',
     'processing p50 / p95 / p99 ms',
-    'critical p50 / p95 / p99 ms',
+    'acceptance → commit p50 / p95 / p99 ms',
     'event loop',
     'CPU, cores',
+    'of others',
     'memory',
-    'pool waits',
+    'waits for a connection',
     'why',
   ];
   const rows = measurements.map((run) => {
@@ -162,8 +163,9 @@ function runsTable({ measurements, answer }: TuneResult): string {
       c ? [c.p50, c.p95, c.p99].map(number).join(' / ') : '',
       `${Math.round(100 * run.eventLoop)} %`,
       run.cpu.machine === undefined ? number(run.cpu.workers) : number(run.cpu.machine),
+      run.cpu.machine === undefined ? 'unknown' : number(othersUse(run)),
       `${Math.round(run.memory / 2 ** 20)} MiB`,
-      `${Math.round(100 * run.pool.waits)} %, ${number(run.pool.waitMs)} ms`,
+      `${Math.round(100 * run.pool.waits)} % of messages, ${number(run.pool.waitMs)} ms a message`,
       run.why,
     ];
     const chosen = answer && samePoint(run, answer.point);

@@ -105,6 +105,17 @@ describe('the search', () => {
     expect(measured.filter(({ why }) => why.startsWith('repeat'))).toEqual([]);
   });
 
+  it('repeats what ran while others used the machine, however far ahead it is', async () => {
+    const few = { ...SPACE, workers: [1], concurrency: [10, 20] };
+    const system = { residence: 200, cpu: 0.7, others: 0.8, cores: 2 };
+    const measured: Measurement[] = [];
+    await search(few, measured, (point, why) => {
+      const run = simulate(system, point);
+      return Promise.resolve({ ...run, why, cpu: { ...run.cpu, machine: run.cpu.machine! + 0.5 } });
+    });
+    expect(measured.filter(({ why }) => why.startsWith('repeat')).length).toBeGreaterThanOrEqual(2);
+  });
+
   it('raises C before W while a worker has room', () => {
     const idle = simulate(
       { residence: 200, cpu: 0.7, others: 0.8, cores: 8 },

@@ -2,7 +2,7 @@
  * Which points are worth measuring. It climbs by the operators' rules until nothing is gained, looks around the best, chooses the
  * knee, and at last repeats the best two until their difference is beyond the noise. Pure: it is given a way to measure.
  */
-import { machineUse, othersUse, pointText, samePoint, type Measurement, type Point } from './measurement';
+import { isDisturbed, machineUse, othersUse, pointText, samePoint, type Measurement, type Point } from './measurement';
 import { mean, pairedRatio } from './statistics';
 
 /** Below, a worker has room for more messages in flight. Share of a core. */
@@ -18,7 +18,7 @@ const WORTH_A_STEP = 1.05;
 const KNEE_TOLERANCE = 0.97;
 
 /** Identical runs differ by up to 16 % on a machine that is shared: what is this much better needs no second look. */
-const CLEAR = 1.16;
+export const CLEAR = 1.16;
 
 /** A pool that differs by less than this factor is the same pool. */
 const OTHER_POOL = 1.4;
@@ -187,7 +187,10 @@ async function tryGroups(space: SearchSpace, measured: Measurement[], measure: M
 async function repeatBest(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
   const [first, ...others] = knee(candidates(measured));
   const second = first && rivalOf(first, others);
-  if (!second || first.throughput > second.throughput * CLEAR) return;
+  if (!second) return;
+  // What ran while others used the machine is compared with nothing until both have run next to each other.
+  const comparable = ![...first.runs, ...second.runs].some(isDisturbed);
+  if (comparable && first.throughput > second.throughput * CLEAR) return;
   for (let round = 1; round < space.mostRepeats; round++) {
     for (const { point } of round % 2 === 1 ? [first, second] : [second, first]) {
       measured.push(await measure(point, `repeat ${round}: is the difference beyond the noise?`));
@@ -241,7 +244,14 @@ export function knee(ranked: readonly Candidate[]): Candidate[] {
 /** What gives out first, as far as it can be seen from here. */
 export function bindingResource(run: Measurement): string {
   const machine = machineUse(run);
-  if (machine !== undefined && machine >= 0.9) return `the cores of this machine (${share(machine)} busy)`;
+  if (machine !== undefined && machine >= 0.9) {
+    const others = othersUse(run) / run.cores;
+    // The clocks of processes and of the machine are not read in the same instant.
+    const busy = share(Math.min(1, machine));
+    return isDisturbed(run)
+      ? `the cores of this machine (${busy} busy, of which others use ${share(others)}): without those it may be something else`
+      : `the cores of this machine (${busy} busy)`;
+  }
   if (run.eventLoop >= 0.85) return `the workers' threads of JavaScript (${share(run.eventLoop)} busy)`;
   if (run.pool.waits > 0.2) {
     return `the connection pools (${share(Math.min(1, run.pool.waits))} of the messages wait for a connection, ${run.pool.waitMs.toFixed(1)} ms a message)`;

@@ -1,6 +1,8 @@
 /** A database of the tuner's own on the operator's server: filled, emptied, asked, dropped. Nothing of the real one is touched. */
 import { Client } from 'pg';
+import { errorCode } from '../../errors/describe';
 import { encodeReference } from '../../conversation-events/conversation-message';
+import { UsageError } from '../command';
 import type { Percentiles } from './statistics';
 
 /** What is stored of a conversation of the mix; who and when is new each time. */
@@ -39,15 +41,14 @@ export class TuneDatabaseRepository {
     readonly url: string,
   ) {}
 
-  /** @throws Error that says which right is missing */
+  /** @throws UsageError that says what is missing */
   static async create(server: string, name: string): Promise<TuneDatabaseRepository> {
     try {
       await once(server, `CREATE DATABASE ${name}`);
     } catch (error) {
-      const code = (error as { code?: string }).code ?? 'no answer';
-      throw new Error(`tune: expected to create a database of its own on the server of DATABASE_URL, got ${code}`, {
-        cause: error,
-      });
+      throw new UsageError(
+        `DATABASE_URL: expected a PostgreSQL at ${new URL(server).host} and a role that may create a database, got ${errorCode(error)}`,
+      );
     }
     const url = new URL(server);
     url.pathname = `/${name}`;

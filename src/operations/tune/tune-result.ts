@@ -4,9 +4,10 @@ import type { Costs } from '../plan/measured-costs';
 import { MEASURED_COSTS } from '../plan/measured-costs';
 import { channelsFor } from '../plan/plan';
 import { concurrencyLines } from '../plan/plan-text';
-import { othersUse, pointText, type Measurement, type Point } from './measurement';
-import { bindingResource, candidates, knee, rivalOf } from './search';
-import { mean, pairedRatio } from './statistics';
+import { number } from '../plan/plan-units';
+import { isDisturbed, keptUp, othersUse, pointText, type Measurement, type Point } from './measurement';
+import { bindingResource, candidates, CLEAR, knee, rivalOf } from './search';
+import { pairedRatio } from './statistics';
 
 export interface TuneResult {
   /** False when it was interrupted: the answer is that of what was measured until then. */
@@ -67,7 +68,7 @@ export function answerOf(
         interval: Number.isFinite(pairs.high) ? [pairs.low, pairs.high] : null,
       },
     binding: bindingResource(chosen.runs[0]),
-    remarks: remarksOn(chosen.runs, limits),
+    remarks: remarksOn(measured, chosen.runs, next?.runs ?? [], limits),
   };
 }
 
@@ -80,18 +81,28 @@ function environmentLines({ workers, concurrency, poolSize, group }: Point, mix:
   ];
 }
 
-/** CPU of others than those that were measured, above which the figures are not the service's own. Share of the machine. */
-const DISTURBED = 0.1;
-
-function remarksOn(runs: readonly Measurement[], limits: { workers: number; concurrency: number }): string[] {
+function remarksOn(
+  measured: readonly Measurement[],
+  runs: readonly Measurement[],
+  rivals: readonly Measurement[],
+  limits: { workers: number; concurrency: number },
+): string[] {
   const [{ workers, concurrency }] = runs;
   const remarks: string[] = [];
   if (concurrency === limits.concurrency)
     remarks.push(`C is at the highest that was allowed: try higher ones with --concurrency`);
   if (workers === limits.workers) remarks.push(`W is at the highest that was allowed: try more with --workers`);
-  const others = mean(runs.map((run) => othersUse(run) / run.cores));
-  if (others > DISTURBED)
-    remarks.push(`others used ${Math.round(100 * others)} % of this machine meanwhile: repeat on a quiet one`);
+  const disturbed = [...runs, ...rivals].filter(isDisturbed);
+  if (disturbed.length > 0) {
+    const most = Math.max(...disturbed.map((run) => othersUse(run) / run.cores));
+    remarks.push(
+      `others used up to ${Math.round(100 * most)} % of this machine in ${disturbed.length} of the ${runs.length + rivals.length} runs of these two points: repeat on a quiet one`,
+    );
+  }
+  for (const late of measured.filter((run) => !keptUp(run)))
+    remarks.push(
+      `${number(late.offered ?? 0)} posts a second were offered and ${number(late.throughput)} worked on: the latency there is that of a queue that grows`,
+    );
   if (runs.some(({ failed }) => failed > 0))
     remarks.push('some messages failed: look at them before trusting the figures');
   if (runs.some(({ cpu }) => cpu.database === undefined))
@@ -135,13 +146,11 @@ export function poolNeeded(run: Measurement): number {
 /** The short answer. */
 export function answerText(answer: Answer): string[] {
   const { point, throughput, nextBest, binding, env, remarks } = answer;
-  const percent = nextBest && `${Math.abs(100 * (1 - 1 / nextBest.ratio)).toFixed(0)} %`;
-  const beyond = nextBest?.interval && (nextBest.interval[0] > 1 || nextBest.interval[1] < 1);
   return [
     `${pointText(point)}: ${Math.round(throughput).toLocaleString('en-US')} messages a second.`,
     ...(nextBest
       ? [
-          `Next: ${pointText(nextBest.point)} with ${Math.round(nextBest.throughput).toLocaleString('en-US')}, ${percent} ${nextBest.ratio >= 1 ? 'less' : 'more'}${beyond ? '' : ', which is within the noise'}.`,
+          `Next: ${pointText(nextBest.point)} with ${Math.round(nextBest.throughput).toLocaleString('en-US')}, ${margin(nextBest)}.`,
         ]
       : []),
     `What binds: ${binding}.`,
@@ -149,6 +158,19 @@ export function answerText(answer: Answer): string[] {
     '',
     ...env.map((line) => `  ${line}`),
   ];
+}
+
+/** How far the next best is behind, and how sure that is. */
+function margin({ ratio, interval }: NonNullable<Answer['nextBest']>): string {
+  const difference = (of: number) => Math.round(100 * (1 - 1 / of));
+  const behind = `${Math.abs(difference(ratio))} % ${ratio >= 1 ? 'less' : 'more'}`;
+  if (interval === null) {
+    return Math.max(ratio, 1 / ratio) > CLEAR
+      ? `${behind}: measured once, and more than identical runs differ by (${difference(CLEAR)} %)`
+      : `${behind}: measured once, and no more than identical runs may differ by (${difference(CLEAR)} %)`;
+  }
+  const [low, high] = interval;
+  return low > 1 || high < 1 ? `${behind}, beyond the noise` : `${behind}, which is within the noise`;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,0 +1,78 @@
+import type { Measurement, Point } from './measurement';
+import { bindingResource } from './search';
+import { answerOf, answerText } from './tune-result';
+
+/** A point measured on a quiet machine of two cores. */
+function run(point: Partial<Point>, throughput: number, more: Partial<Measurement> = {}): Measurement {
+  return {
+    workers: 1,
+    concurrency: 10,
+    poolSize: 10,
+    group: 1,
+    ...point,
+    load: 'backlog',
+    why: '',
+    seconds: 1,
+    throughput,
+    failed: 0,
+    processing: { p50: 5, p95: 8, p99: 9 },
+    critical: undefined,
+    offered: undefined,
+    cores: 2,
+    eventLoop: 0.5,
+    memory: 0,
+    pool: { waits: 0, waitMs: 0, heldMs: 1 },
+    queue: [],
+    cpu: QUIET,
+    ...more,
+  };
+}
+const QUIET = { workers: 0.5, database: 0.5, broker: 0.2, api: 0, tuner: 0, machine: 1.3 };
+const DISTURBED = { ...QUIET, machine: 1.95 };
+
+const answer = (...measured: Measurement[]) =>
+  answerText(answerOf(measured, { workers: 8, concurrency: 100 }, { serviceTime: 0, cpuTime: 0 })!).join('\n');
+
+describe('the short answer', () => {
+  it('says of a next best that was measured once whether identical runs may differ by as much', () => {
+    expect(answer(run({ concurrency: 10 }, 500), run({ concurrency: 20 }, 1_000))).toContain(
+      'with 500, 50 % less: measured once, and more than identical runs differ by (14 %).',
+    );
+    expect(answer(run({ concurrency: 10 }, 900), run({ concurrency: 20 }, 1_000))).toContain(
+      'with 900, 10 % less: measured once, and no more than identical runs may differ by (14 %).',
+    );
+  });
+
+  it('says of repeated runs whether the difference is beyond their noise', () => {
+    const runs = (concurrency: number, ...throughputs: number[]) =>
+      throughputs.map((each) => run({ concurrency }, each));
+    expect(answer(...runs(10, 800, 810, 805), ...runs(20, 1_000, 1_010, 1_002))).toContain(
+      '20 % less, beyond the noise.',
+    );
+    expect(answer(...runs(10, 800, 1_000), ...runs(20, 1_050, 950))).toContain('10 % less, which is within the noise.');
+  });
+
+  it('tells of others on the machine, also where only the next best had them beside it', () => {
+    expect(answer(run({ concurrency: 10 }, 500, { cpu: DISTURBED }), run({ concurrency: 20 }, 1_000))).toContain(
+      'Note: others used up to 38 % of this machine in 1 of the 2 runs of these two points: repeat on a quiet one.',
+    );
+    expect(answer(run({}, 500), run({ concurrency: 20 }, 1_000))).not.toContain('others');
+  });
+
+  it('does not pass off the queue of an overload as a latency', () => {
+    const open = { load: 'open loop', offered: 663 } as const;
+    expect(answer(run({}, 1_326), run({}, 106, open))).toContain(
+      'Note: 663 posts a second were offered and 106 worked on: the latency there is that of a queue that grows.',
+    );
+    expect(answer(run({}, 1_326), run({}, 655, open))).not.toContain('offered');
+  });
+
+  it('does not blame the service for the cores that others keep busy', () => {
+    expect(bindingResource(run({}, 100, { cpu: { ...QUIET, workers: 1.25, machine: 2.06 } }))).toBe(
+      'the cores of this machine (100 % busy)',
+    );
+    expect(bindingResource(run({}, 100, { cpu: DISTURBED }))).toBe(
+      'the cores of this machine (98 % busy, of which others use 38 %): without those it may be something else',
+    );
+  });
+});
