@@ -73,6 +73,9 @@ const SEARCH_SHARE = 0.5;
 /** The workers say how far they are five times a second: less is no window. Milliseconds. */
 const SHORTEST_WINDOW = 1_000;
 
+/** A window is at least so many times as long as a message takes. */
+const MESSAGES_IN_A_WINDOW = 3;
+
 /** A search makes a dozen runs; what takes hours each is a mistake. Milliseconds. */
 const LONGEST_WINDOW = 3_600_000;
 
@@ -90,6 +93,11 @@ async function run(args: string[]): Promise<number> {
     throw new UsageError(`--warm-up: expected at most ${timeText(LONGEST_WINDOW)}, got ${timeText(given['warm-up'])}`);
   if (given.preset !== undefined && values.grid === true)
     throw new UsageError('--preset and --grid: expected one of them, since --grid measures every point, got both');
+  for (const name of ['start-workers', 'start-concurrency'] as const)
+    if (values.grid === true && values[name] !== undefined)
+      throw new UsageError(`--${name}: expected it without --grid, which measures every point, got both`);
+  if (given.preset !== undefined && values.users !== undefined)
+    throw new UsageError(`--users: expected it without --preset classic, which has ${CLASSIC.users}, got both`);
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const classic = given.preset === 'classic';
   const start = {
@@ -129,8 +137,12 @@ async function run(args: string[]): Promise<number> {
   });
   const kind = classic ? 'classic' : values.grid === true ? 'grid' : 'search';
   const lasting = kind === 'grid' ? 1 : SEARCH_SHARE;
-  const window = Math.max(SHORTEST_WINDOW, given.seconds * lasting);
-  const warmUp = given['warm-up'] * lasting;
+  // Messages that begin together end together: a shorter window sees all of them, or none.
+  const message = mix.serviceTime + mix.cpuTime;
+  const window = Math.max(SHORTEST_WINDOW, given.seconds * lasting, MESSAGES_IN_A_WINDOW * message);
+  const warmUp = Math.max(given['warm-up'] * lasting, message);
+  if (window > given.seconds)
+    process.stderr.write(`a message takes ${timeText(message)}: each point is measured for ${timeText(window)}\n`);
   const interrupted = listenForSignals();
   const users = classic ? CLASSIC.users : given.users;
   const stage = await Stage.create(environment, { mix, templates, users, warmUp });
@@ -190,7 +202,7 @@ async function run(args: string[]): Promise<number> {
     print(
       [
         ...(result.complete ? [] : [`Interrupted after ${measured.length} runs: this is what had been measured.`, '']),
-        ...(answer ? answerText(answer) : ['Nothing was measured.']),
+        ...(answer ? answerText(answer) : [measured.length > 0 ? 'No message was finished.' : 'Nothing was measured.']),
         ...(answer && classic ? measured.filter(isBurst).map(burstText) : []),
         '',
         `Report: ${join(folder, 'report.html')}`,

@@ -63,6 +63,16 @@ describe('tune', () => {
       ['--grid', '--preset', 'classic'],
       '--preset and --grid: expected one of them, since --grid measures every point, got both',
     ],
+    [
+      'a start where there is no search',
+      ['--grid', '--start-workers', '2'],
+      '--start-workers: expected it without --grid, which measures every point, got both',
+    ],
+    [
+      'other users than the preset has',
+      ['--preset', 'classic', '--users', '5'],
+      '--users: expected it without --preset classic, which has 100, got both',
+    ],
   ])('refuses %s, before it touches a server', async (_what, options, message) => {
     expect(await runCli({}, 'tune', ...options)).toMatchObject({ code: 2, stdout: '', stderr: `${message}\n` });
   });

@@ -29,7 +29,9 @@ export function renderReport(result: TuneResult): string {
   const { answer, mix, machine, complete } = result;
   const title = answer
     ? `${pointText(answer.point)}: ${number(answer.throughput)} messages a second`
-    : 'Nothing was measured';
+    : result.measurements.length > 0
+      ? 'No message was finished'
+      : 'Nothing was measured';
   const ranked = candidates(result.measurements);
   const facts =
     `${number(result.seconds)} s, ${result.measurements.length} runs, ${result.startedAt}; ${machine.cores} cores (${machine.cpu}), Node ${machine.node}. ` +

@@ -116,6 +116,31 @@ describe('the search', () => {
     expect(measured.filter(({ why }) => why.startsWith('repeat')).length).toBeGreaterThanOrEqual(2);
   });
 
+  it('repeats what a repeat has made one of the best two', async () => {
+    const few = { ...SPACE, workers: [1], concurrency: [5, 10, 20], mostRepeats: 4 };
+    // The first run at C 10 was lucky; C 5 is next to last by it.
+    const truth: Record<number, number[]> = { 5: [800], 10: [1_000, 500], 20: [900] };
+    const measured: Measurement[] = [];
+    await search(few, measured, (point, why) => {
+      const run = simulate({ residence: 5, cpu: 0.7, others: 0.8, cores: 2 }, point);
+      const known = truth[point.concurrency];
+      const throughput = known.length > 1 ? known.shift()! : known[0];
+      return Promise.resolve({ ...run, why, throughput });
+    });
+    const repeated = measured.filter(({ why }) => why.startsWith('repeat')).map(({ concurrency }) => concurrency);
+    expect(new Set(repeated)).toEqual(new Set([5, 10, 20]));
+  });
+
+  it('asks whether fewer workers do as much with as many in flight, where their threads can', async () => {
+    const start = { ...SPACE, start: { workers: 4, concurrency: 10 } };
+    const { chosen, measured } = await found({ residence: 5, cpu: 0.35, others: 1.15, cores: 2 }, start);
+    expect(chosen.point.workers).toBe(1);
+    expect(measured.some(({ workers }) => workers === 2)).toBe(true);
+    const busy = await found({ residence: 24, cpu: 20.7, others: 0.8, cores: 4 }, start);
+    expect(busy.chosen.point.workers).toBe(4);
+    expect(busy.measured.some(({ workers }) => workers < 4)).toBe(false);
+  });
+
   it('raises C before W while a worker has room', () => {
     const idle = simulate(
       { residence: 200, cpu: 0.7, others: 0.8, cores: 8 },

@@ -9,7 +9,7 @@ import { mean, pairedRatio } from './statistics';
 const ROOM = 0.8;
 
 /** The machine has no core free above this share. */
-const MACHINE_FULL = 0.93;
+export const MACHINE_FULL = 0.93;
 
 const MOST_OF_OTHERS = 0.3;
 
@@ -65,6 +65,7 @@ export async function search(space: SearchSpace, measured: Measurement[], measur
   };
   await climb(space, at);
   await lookAround(space, measured, at);
+  await tryFewerWorkers(space, measured, at);
   await tryGroups(space, measured, measure);
   await tryPool(space, measured, measure);
   await repeatBest(space, measured, measure);
@@ -163,6 +164,19 @@ function neighbours(space: SearchSpace, { point: { workers, concurrency }, runs:
   return moves;
 }
 
+/** As many in flight in fewer processes, as long as their threads can do the work and nothing is lost by it: a process costs 100 MB. */
+async function tryFewerWorkers(space: SearchSpace, measured: Measurement[], at: At): Promise<void> {
+  for (;;) {
+    const [{ point, runs }] = knee(candidates(measured));
+    const workers = space.workers.filter((w) => w < point.workers).at(-1);
+    if (workers === undefined || (runs[0].eventLoop * point.workers) / workers > ROOM) return;
+    const inFlight = point.workers * point.concurrency;
+    const concurrency = space.concurrency.find((c) => workers * c >= inFlight) ?? space.concurrency.at(-1)!;
+    await at(workers, concurrency, 'as much with fewer workers?');
+    if (knee(candidates(measured))[0].point.workers === point.workers) return;
+  }
+}
+
 /** At the best point: a pool that fits what was held of it. */
 async function tryPool(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
   const [best] = knee(candidates(measured));
@@ -183,22 +197,26 @@ async function tryGroups(space: SearchSpace, measured: Measurement[], measure: M
   }
 }
 
-/** Runs of the best two, in turns, until one is better beyond the noise or they are as good as equal. */
+/** Runs of the best two, in turns, until one is better beyond the noise or they are as good as equal. What a repeat makes one of the best two is repeated next. */
 async function repeatBest(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
-  const [first, ...others] = knee(candidates(measured));
-  const second = first && rivalOf(first, others);
-  if (!second) return;
-  // What ran while others used the machine is compared with nothing until both have run next to each other.
-  const comparable = ![...first.runs, ...second.runs].some(isDisturbed);
-  if (comparable && first.throughput > second.throughput * CLEAR) return;
   for (let round = 1; round < space.mostRepeats; round++) {
+    const [first, ...others] = knee(candidates(measured));
+    const second = first && rivalOf(first, others);
+    if (!second) return;
+    // What ran while others used the machine is compared with nothing until both have run next to each other.
+    const disturbed = [first, second].some(({ runs }) => runs.every(isDisturbed));
+    if (!disturbed && first.throughput > second.throughput * CLEAR) return;
+    if (isDecided(runsAt(measured, first.point), runsAt(measured, second.point))) return;
     for (const { point } of round % 2 === 1 ? [first, second] : [second, first]) {
       measured.push(await measure(point, `repeat ${round}: is the difference beyond the noise?`));
     }
-    const [a, b] = [runsAt(measured, first.point), runsAt(measured, second.point)];
-    const { low, high } = pairedRatio(a, b);
-    if (low > 1 || high < 1 || (low > KNEE_TOLERANCE && high < 1 / KNEE_TOLERANCE)) return;
   }
+}
+
+/** One is better beyond the noise, or they are as good as equal. */
+function isDecided(a: readonly number[], b: readonly number[]): boolean {
+  const { low, high } = pairedRatio(a, b);
+  return low > 1 || high < 1 || (low > KNEE_TOLERANCE && high < 1 / KNEE_TOLERANCE);
 }
 
 /** The fastest other point; the same one with another pool is no rival, only a cheaper or dearer way to it. */

@@ -67,6 +67,22 @@ describe('the short answer', () => {
     expect(answer(run({}, 1_326), run({}, 655, open))).not.toContain('offered');
   });
 
+  it('asks for higher values only where the machine has room for them', () => {
+    const most = { workers: 8, concurrency: 100 };
+    expect(answer(run(most, 1_000))).toMatch(/Note: C is at the highest[^]*Note: W is at the highest/);
+    expect(answer(run(most, 1_000, { cpu: { ...QUIET, workers: 1.2, machine: 1.98 } }))).not.toContain('Note:');
+  });
+
+  it('tells two points apart that differ in the commit group alone', () => {
+    expect(answer(run({}, 1_000), run({ group: 10 }, 2_000))).toContain(
+      'Next: the same with commit group 1 with 1,000',
+    );
+  });
+
+  it('is none where no message was finished', () => {
+    expect(answerOf([run({}, 0)], { workers: 8, concurrency: 100 }, { serviceTime: 0, cpuTime: 0 })).toBeUndefined();
+  });
+
   it('does not blame the service for the cores that others keep busy', () => {
     expect(bindingResource(run({}, 100, { cpu: { ...QUIET, workers: 1.25, machine: 2.06 } }))).toBe(
       'the cores of this machine (100 % busy)',

@@ -5,8 +5,8 @@ import { MEASURED_COSTS } from '../plan/measured-costs';
 import { channelsFor } from '../plan/plan';
 import { concurrencyLines } from '../plan/plan-text';
 import { number } from '../plan/plan-units';
-import { isDisturbed, keptUp, othersUse, pointText, type Measurement, type Point } from './measurement';
-import { bindingResource, candidates, CLEAR, knee, rivalOf } from './search';
+import { isDisturbed, keptUp, machineUse, othersUse, pointText, type Measurement, type Point } from './measurement';
+import { bindingResource, candidates, CLEAR, knee, MACHINE_FULL, rivalOf } from './search';
 import { pairedRatio } from './statistics';
 
 export interface TuneResult {
@@ -49,7 +49,8 @@ export function answerOf(
   mix: Mix,
 ): Answer | undefined {
   const [chosen, ...others] = knee(candidates(measured));
-  if (!chosen) return undefined;
+  // What takes longer than a point was measured for has no throughput.
+  if (!chosen || chosen.throughput === 0) return undefined;
   const next = rivalOf(chosen, others);
   const pairs =
     next &&
@@ -89,9 +90,11 @@ function remarksOn(
 ): string[] {
   const [{ workers, concurrency }] = runs;
   const remarks: string[] = [];
-  if (concurrency === limits.concurrency)
+  const full = runs.every((run) => (machineUse(run) ?? 0) >= MACHINE_FULL);
+  if (concurrency === limits.concurrency && !full)
     remarks.push(`C is at the highest that was allowed: try higher ones with --concurrency`);
-  if (workers === limits.workers) remarks.push(`W is at the highest that was allowed: try more with --workers`);
+  if (workers === limits.workers && !full)
+    remarks.push(`W is at the highest that was allowed: try more with --workers`);
   const disturbed = [...runs, ...rivals].filter(isDisturbed);
   if (disturbed.length > 0) {
     const most = Math.max(...disturbed.map((run) => othersUse(run) / run.cores));
@@ -150,7 +153,7 @@ export function answerText(answer: Answer): string[] {
     `${pointText(point)}: ${Math.round(throughput).toLocaleString('en-US')} messages a second.`,
     ...(nextBest
       ? [
-          `Next: ${pointText(nextBest.point)} with ${Math.round(nextBest.throughput).toLocaleString('en-US')}, ${margin(nextBest)}.`,
+          `Next: ${sameSize(point, nextBest.point) ? `the same with commit group ${nextBest.point.group}` : pointText(nextBest.point)} with ${Math.round(nextBest.throughput).toLocaleString('en-US')}, ${margin(nextBest)}.`,
         ]
       : []),
     `What binds: ${binding}.`,
@@ -158,6 +161,10 @@ export function answerText(answer: Answer): string[] {
     '',
     ...env.map((line) => `  ${line}`),
   ];
+}
+
+function sameSize(a: Point, b: Point): boolean {
+  return a.workers === b.workers && a.concurrency === b.concurrency;
 }
 
 /** How far the next best is behind, and how sure that is. */
