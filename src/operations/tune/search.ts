@@ -171,7 +171,7 @@ async function tryFewerWorkers(space: SearchSpace, measured: Measurement[], at: 
     const workers = space.workers.filter((w) => w < point.workers).at(-1);
     if (workers === undefined || (runs[0].eventLoop * point.workers) / workers > ROOM) return;
     const inFlight = point.workers * point.concurrency;
-    const concurrency = space.concurrency.find((c) => workers * c >= inFlight) ?? space.concurrency.at(-1)!;
+    const concurrency = space.concurrency.find((c) => workers * c >= inFlight) ?? Math.max(...space.concurrency);
     await at(workers, concurrency, 'as much with fewer workers?');
     if (knee(candidates(measured))[0].point.workers === point.workers) return;
   }
