@@ -293,8 +293,8 @@ class Pace {
   }
 }
 
-function withValue(values: readonly number[], value: number | undefined): number[] {
-  return [...new Set(value === undefined ? values : [...values, value])].sort((a, b) => a - b);
+function withValue(values: readonly number[], value: number): number[] {
+  return [...new Set([...values, value])].sort((a, b) => a - b);
 }
 
 function nearest(values: readonly number[], to: number): number {
