@@ -73,9 +73,6 @@ const SEARCH_SHARE = 0.5;
 /** The workers say how far they are five times a second: less is no window. Milliseconds. */
 const SHORTEST_WINDOW = 1_000;
 
-/** A window is at least so many times as long as a message takes. */
-const MESSAGES_IN_A_WINDOW = 3;
-
 /** A search makes a dozen runs; what takes hours each is a mistake. Milliseconds. */
 const LONGEST_WINDOW = 3_600_000;
 
@@ -137,12 +134,8 @@ async function run(args: string[]): Promise<number> {
   });
   const kind = classic ? 'classic' : values.grid === true ? 'grid' : 'search';
   const lasting = kind === 'grid' ? 1 : SEARCH_SHARE;
-  // Messages that begin together end together: a shorter window sees all of them, or none.
-  const message = mix.serviceTime + mix.cpuTime;
-  const window = Math.max(SHORTEST_WINDOW, given.seconds * lasting, MESSAGES_IN_A_WINDOW * message);
-  const warmUp = Math.max(given['warm-up'] * lasting, message);
-  if (window > given.seconds)
-    process.stderr.write(`a message takes ${timeText(message)}: each point is measured for ${timeText(window)}\n`);
+  const window = Math.max(SHORTEST_WINDOW, given.seconds * lasting);
+  const warmUp = given['warm-up'] * lasting;
   const interrupted = listenForSignals();
   const users = classic ? CLASSIC.users : given.users;
   const stage = await Stage.create(environment, { mix, templates, users, warmUp });
@@ -262,6 +255,9 @@ function listenForSignals(): AbortController {
       interrupted.abort(new Error('interrupted'));
     });
   }
+  // Nobody reads on, as with `| head`: what was made must be removed all the same.
+  for (const output of [process.stdout, process.stderr])
+    output.on('error', () => interrupted.abort(new Error('interrupted')));
   return interrupted;
 }
 
@@ -287,7 +283,7 @@ class Pace {
     const machine =
       run.cpu.machine === undefined ? '' : `, machine ${Math.round((100 * run.cpu.machine) / run.cores)} %`;
     process.stderr.write(
-      `    ${number(run.throughput)}/s, processing p99 ${number(run.processing.p99)} ms, workers ${Math.round(100 * run.eventLoop)} % busy${machine}\n`,
+      `    ${number(run.throughput)}/s in ${number(run.seconds)} s, processing p99 ${number(run.processing.p99)} ms, workers ${Math.round(100 * run.eventLoop)} % busy${machine}\n`,
     );
     return run;
   }

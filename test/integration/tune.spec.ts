@@ -103,12 +103,19 @@ describe('tune', () => {
 
   it('ended by Ctrl-C leaves a report of what there is, and nothing else', async () => {
     // The first point has been measured when the second one begins.
-    run = await runTune(namespace.variables, { interruptAt: 2 });
+    run = await runTune(namespace.variables, { endAt: 2, endBy: 'Ctrl-C' });
     expect(run.code).toBe(130);
     expect(run.result.complete).toBe(false);
     expect(run.result.measurements).toHaveLength(1);
     expect(await readFile(run.report, 'utf8')).toContain('Interrupted: this is what had been measured.');
     expect(run.answer).toContain('Interrupted after 1 runs: this is what had been measured.');
+    expect(await exists(run.database)).toBe(false);
+  }, 90_000);
+
+  it('ends in the same way when nobody reads on', async () => {
+    run = await runTune(namespace.variables, { endAt: 1, endBy: 'nobody reads' });
+    expect(run.code).toBe(130);
+    expect(run.result.complete).toBe(false);
     expect(await exists(run.database)).toBe(false);
   }, 90_000);
 });

@@ -32,11 +32,11 @@ export interface TuneRun {
 
 /**
  * The tuner, for real, on the servers of the tests.
- * @param options interruptAt: Ctrl-C is pressed when this many points have begun
+ * @param options endAt: when this many points have begun, Ctrl-C is pressed, or nobody reads on as with `| head`
  */
 export async function runTune(
   variables: Readonly<Record<string, string>>,
-  options: { readonly interruptAt?: number } = {},
+  options: { readonly endAt?: number; readonly endBy?: 'Ctrl-C' | 'nobody reads' } = {},
 ): Promise<TuneRun> {
   const folder = await mkdtemp(join(tmpdir(), 'friendship-tune-'));
   const cli = join(__dirname, '..', '..', 'dist', 'cli.js');
@@ -50,7 +50,9 @@ export async function runTune(
   createInterface(child.stderr).on('line', (line) => {
     progress.push(line);
     const begun = progress.filter((said) => said.startsWith('[')).length;
-    if (line.startsWith('[') && begun === options.interruptAt) child.kill('SIGINT');
+    if (!line.startsWith('[') || begun !== options.endAt) return;
+    if (options.endBy === 'nobody reads') child.stderr.destroy();
+    else child.kill('SIGINT');
   });
   const [code] = await closed;
   const json = await readFile(join(folder, 'tune.json'), 'utf8').catch(() => {

@@ -38,6 +38,14 @@ export function residenceTime(mix: Mix, costs: Costs): number {
   return mix.serviceTime + mix.cpuTime + costs.workerCpu + costs.connectionTime;
 }
 
+/**
+ * How long all that is in flight takes, if it begins at once: what waits does so side by side, what computes does so one after the other
+ * in each process, and processes share the cores. Milliseconds.
+ */
+export function roundTime(fleet: Pick<Fleet, 'workers' | 'concurrency'>, mix: Mix, cores: number): number {
+  return mix.serviceTime + mix.cpuTime * fleet.concurrency * Math.max(1, fleet.workers / cores);
+}
+
 /** CPU of all that works on a message on these cores. */
 export function cpuPerMessage(mix: Mix, machine: Machine, costs: Costs): number {
   const worker = mix.cpuTime + costs.workerCpu;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { capacity, memoryOf, poolFor } from './capacity';
+import { capacity, memoryOf, poolFor, roundTime } from './capacity';
 import { MEASURED_COSTS } from './measured-costs';
 import { makePlan, type Plan, type PlanInput } from './plan';
 import { PLAN_OPTIONS, readPlanRequest } from './plan-options';
@@ -50,6 +50,13 @@ describe('plan', () => {
     const busy = await planned('--cores 4 --cpu-time 20ms --rate 100/s --concurrency 50 --workers 3 --pool 10');
     expect(slow.plan.capacity.binding).toBe('slots');
     expect(busy.plan.capacity.binding).toBe('process');
+  });
+
+  it('knows how long all that is in flight takes: waits overlap, computing does not', () => {
+    const mix = { serviceTime: 200, cpuTime: 20 };
+    expect(roundTime({ workers: 2, concurrency: 1 }, mix, 2)).toBe(220);
+    expect(roundTime({ workers: 1, concurrency: 100 }, mix, 2)).toBe(2_200);
+    expect(roundTime({ workers: 4, concurrency: 100 }, mix, 2)).toBe(4_200);
   });
 
   it('writes lines that the service reads', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readEnvironment, type Environment } from '../../config/environment';
 import { migrate } from '../../database/migrate';
-import type { Mix } from '../plan/capacity';
+import { roundTime, type Mix } from '../plan/capacity';
 import { channelsFor } from '../plan/plan';
 import { CORES, listenerOn, postmasterOf } from './cpu-clock';
 import type { Measurement, Point } from './measurement';
@@ -25,13 +25,19 @@ const SEED_BATCH = 2_000;
 /** A backlog that runs dry measures the tuner; it is filled again when less than this many seconds are left. */
 const REFILL_BELOW_SECONDS = 1;
 
+/**
+ * Messages that are delivered together end together: a window of less than a round sees all of them, or none. Measured: 4 x 100 of 20 ms
+ * CPU on two cores, which take 4 s, "did" 10 a second in 5 s, and 80 in 12 s.
+ */
+const ROUNDS_IN_A_WINDOW = 3;
+
 export interface StageOptions {
   readonly mix: Mix;
   readonly templates: readonly Template[];
   readonly users: number;
   /**
    * How long a point runs before it counts, milliseconds: code is compiled, pools and statements are made. That is CPU: where more
-   * workers than cores warm up at once, it lasts as much longer.
+   * workers than cores warm up at once, it lasts as much longer. At least a round of what is in flight.
    */
   readonly warmUp: number;
 }
@@ -91,7 +97,7 @@ export class Stage {
     return this.database.url;
   }
 
-  /** Works through a backlog that never runs dry, for `milliseconds` after the warm-up. */
+  /** Works through a backlog that never runs dry, for `milliseconds` after the warm-up, or for some rounds where those take longer. */
   async backlog(
     point: Point,
     why: string,
@@ -99,11 +105,11 @@ export class Stage {
     expected: number,
     signal: AbortSignal,
   ): Promise<Measurement> {
-    const warmUp = this.warmUpOf(point);
-    const enough = Math.ceil((expected * (warmUp + milliseconds) * 1.5) / 1_000);
+    const { warmUp, window: lasting } = this.timesOf(point, milliseconds, point);
+    const enough = Math.ceil((expected * (warmUp + lasting) * 1.5) / 1_000);
     return this.underLoad(point, enough, signal, async (_workers, stop) => {
       await delay(warmUp, undefined, { signal: stop });
-      const window = await this.observe(milliseconds, stop);
+      const window = await this.observe(lasting, stop);
       return { ...window, ...point, why, load: 'backlog', critical: undefined, offered: undefined };
     });
   }
@@ -124,7 +130,6 @@ export class Stage {
       point,
       signal,
       async (stop) => {
-        await this.seed(events + 2 * point.workers * point.concurrency);
         const refill = this.keepFilled(stop);
         try {
           await this.untilAllWork(stop);
@@ -134,12 +139,12 @@ export class Stage {
           await refill.stopped;
         }
       },
-      variables,
+      { variables, backlog: events + 2 * point.workers * point.concurrency },
     );
   }
 
   /**
-   * Posts at a rate through the api, and works on what comes.
+   * Posts at a rate through the api, and works on what comes, for `milliseconds` after the warm-up.
    * @param variables of the workers, instead of what the point says
    */
   async atRate(
@@ -154,18 +159,19 @@ export class Stage {
       const loop = await this.startApi(stop);
       // Only now: a window that began with the start of the processes would outlast the posts.
       await this.untilAllListen(stop);
-      const warmUp = this.warmUpOf(point);
-      const posting = loop.run(perSecond, warmUp + milliseconds + POSTING_MARGIN, () => ++this.seeded, stop);
+      // Messages that come one by one are worked on one by one.
+      const { warmUp, window: lasting } = this.timesOf(point, milliseconds, { workers: 1, concurrency: 1 });
+      const posting = loop.run(perSecond, warmUp + lasting + POSTING_MARGIN, () => ++this.seeded, stop);
       await this.untilAllWork(stop);
       await delay(warmUp, undefined, { signal: stop });
       const since = Date.now();
-      const window = await this.observe(milliseconds, stop);
+      const window = await this.observe(lasting, stop);
       await posting;
       await this.untilNothingIsPending(stop);
       const critical = await this.database.criticalTimes(since);
       return { ...window, ...point, why, load: 'open loop', critical, offered: perSecond };
     };
-    return this.withWorkers(point, signal, work, variables);
+    return this.withWorkers(point, signal, work, { variables });
   }
 
   /** Posts `total` conversations as fast as `users` callers can, and measures until all are counted. */
@@ -207,21 +213,26 @@ export class Stage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** Cold, four workers on two cores did two thirds of what they did warm, and were passed over. */
-  private warmUpOf({ workers }: Point): number {
-    return this.options.warmUp * Math.max(1, workers / CORES);
+  /** How long a point runs before it counts, and how long it is watched. @param inFlight what begins at once there */
+  private timesOf(point: Point, milliseconds: number, inFlight: Pick<Point, 'workers' | 'concurrency'>) {
+    const round = roundTime(inFlight, this.options.mix, CORES);
+    // Cold, four workers on two cores did two thirds of what they did warm, and were passed over.
+    const warmUp = Math.max(this.options.warmUp * Math.max(1, point.workers / CORES), round);
+    return { warmUp, window: Math.max(milliseconds, ROUNDS_IN_A_WINDOW * round) };
   }
 
   private async withWorkers<T>(
     point: Point,
     outer: AbortSignal,
     work: (stop: AbortSignal) => Promise<T>,
-    variables: Readonly<Record<string, string>> = {},
+    { variables = {}, backlog = 0 }: { variables?: Readonly<Record<string, string>>; backlog?: number } = {},
   ): Promise<T> {
     const stop = AbortSignal.any([outer, this.dead.signal]);
     stop.throwIfAborted();
     await this.broker.empty();
     await this.database.empty();
+    // Before there are workers: four of them on two cores made 20,000 take 40 s instead of 3 s.
+    await this.seed(backlog);
     this.workers = Array.from({ length: point.workers }, (_, index) =>
       this.start('worker', `worker-${index}`, point, variables),
     );

@@ -1,6 +1,6 @@
 import type { Measurement, Point } from './measurement';
 import { bindingResource } from './search';
-import { answerOf, answerText } from './tune-result';
+import { answerOf, answerText, costsOf } from './tune-result';
 
 /** A point measured on a quiet machine of two cores. */
 function run(point: Partial<Point>, throughput: number, more: Partial<Measurement> = {}): Measurement {
@@ -90,5 +90,24 @@ describe('the short answer', () => {
     expect(bindingResource(run({}, 100, { cpu: DISTURBED }))).toBe(
       'the cores of this machine (98 % busy, of which others use 38 %): without those it may be something else',
     );
+  });
+});
+
+describe('the costs that plan is given', () => {
+  const cpu = (workers: number, database: number) => ({ ...QUIET, workers, database });
+
+  it('are those of a message at the best point, without what the mix itself computes', () => {
+    const measured = [run({ concurrency: 1 }, 100, { cpu: cpu(0.5, 0.3) }), run({}, 400, { cpu: cpu(1, 0.4) })];
+    expect(costsOf(measured, { serviceTime: 0, cpuTime: 0 })).toMatchObject({ workerCpu: 2.5, databaseCpu: 1 });
+    expect(costsOf(measured, { serviceTime: 0, cpuTime: 2 })).toMatchObject({ workerCpu: 0.5, databaseCpu: 1 });
+  });
+
+  it('are not those of messages that share a commit, since plan knows of none', () => {
+    const measured = [run({}, 400, { cpu: cpu(1, 0.4) }), run({ group: 10 }, 1_000, { cpu: cpu(1, 0.4) })];
+    expect(costsOf(measured, { serviceTime: 0, cpuTime: 0 })).toMatchObject({ workerCpu: 2.5, databaseCpu: 1 });
+  });
+
+  it('are none where no message was finished', () => {
+    expect(costsOf([run({}, 0)], { serviceTime: 0, cpuTime: 0 })).toBeUndefined();
   });
 });

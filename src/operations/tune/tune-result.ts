@@ -115,12 +115,16 @@ function remarksOn(
   return remarks;
 }
 
-/** What a message and a process cost here, beside the mix's own work. */
+/**
+ * What a message and a process cost here, beside the mix's own work. CPU is that of the best point: with less in flight a message costs more,
+ * since fewer share a trip, and with more processes than cores too. Of those without commit groups, of which `plan` knows nothing.
+ */
 export function costsOf(measured: readonly Measurement[], mix: Mix): Costs | undefined {
+  const [chosen] = knee(candidates(measured.filter(({ group }) => group === 1)));
+  if (!chosen || chosen.throughput === 0) return undefined;
   const runs = measured.filter(({ throughput, load }) => throughput > 0 && load === 'backlog');
-  if (runs.length === 0) return undefined;
   const perMessage = (pick: (run: Measurement) => number | undefined) => {
-    const known = runs.map((run) => ({ run, cpu: pick(run) })).filter(({ cpu }) => cpu !== undefined);
+    const known = chosen.runs.map((run) => ({ run, cpu: pick(run) })).filter(({ cpu }) => cpu !== undefined);
     return known.length === 0
       ? undefined
       : (1_000 * sum(known.map(({ cpu }) => cpu ?? 0))) / sum(known.map(({ run }) => run.throughput));
