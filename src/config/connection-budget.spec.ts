@@ -1,4 +1,4 @@
-import { connectionBudgetProblem, connectionsNeeded } from './connection-budget';
+import { connectionBudgetProblem, connectionsNeeded, largestWorkerPool } from './connection-budget';
 
 const NEEDS = { workers: 4, surge: 1, draining: 1, workerPoolSize: 10, apis: 2, apiPoolSize: 5 };
 
@@ -7,6 +7,15 @@ describe('the connection budget', () => {
     expect(connectionsNeeded(NEEDS)).toBe(6 * 11 + 2 * 6 + 5);
     expect(connectionsNeeded({ ...NEEDS, workers: 0, surge: 0, draining: 0 })).toBe(17);
     expect(connectionsNeeded({ ...NEEDS, apis: 0 })).toBe(71);
+  });
+
+  it('tells the largest pool of a worker that it has room for', () => {
+    for (const budget of [83, 84, 200]) {
+      const workerPoolSize = largestWorkerPool(NEEDS, budget);
+      expect(connectionsNeeded({ ...NEEDS, workerPoolSize })).toBeLessThanOrEqual(budget);
+      expect(connectionsNeeded({ ...NEEDS, workerPoolSize: workerPoolSize + 1 })).toBeGreaterThan(budget);
+    }
+    expect(largestWorkerPool(NEEDS, 28)).toBeLessThan(1);
   });
 
   it('holds up to the very connection, and is exceeded by one more', () => {

@@ -32,6 +32,13 @@ export function connectionsNeeded(needs: ConnectionNeeds): number {
   );
 }
 
+/** @returns the most that `DATABASE_POOL_SIZE` of each worker may be within the budget; below 1 there is no room for so many workers */
+export function largestWorkerPool(needs: Omit<ConnectionNeeds, 'workerPoolSize'>, budget: number): number {
+  const { workers, surge, draining } = needs;
+  const othersNeed = connectionsNeeded({ ...needs, workers: 0, surge: 0, draining: 0, workerPoolSize: 0 });
+  return Math.floor((budget - othersNeed) / (workers + surge + draining)) - APART_FROM_THE_POOL;
+}
+
 /**
  * @param budget connections that the service may take
  * @param source where the budget comes from, such as `DATABASE_CONNECTION_BUDGET`

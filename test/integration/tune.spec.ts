@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +100,43 @@ describe('tune', () => {
     } finally {
       await rm(out, { recursive: true, force: true });
     }
+  });
+
+  describe('where PostgreSQL has few connections', () => {
+    const role = `tune_role_${randomBytes(4).toString('hex')}`;
+    let variables: Record<string, string>;
+
+    beforeAll(async () => {
+      await namespace.database.query(`CREATE ROLE ${role} LOGIN CREATEDB PASSWORD 'secret' CONNECTION LIMIT 20`);
+      const url = new URL(namespace.variables.DATABASE_URL);
+      url.username = role;
+      url.password = 'secret';
+      variables = { ...namespace.variables, DATABASE_URL: url.href };
+    });
+    afterAll(() => namespace.database.query(`DROP ROLE ${role}`));
+
+    it('gives the workers smaller pools', async () => {
+      run = await runTune(variables);
+      const { code, result } = run;
+      expect(code).toBe(0);
+      // 20, less 11 of the api and 5 for others, is a pool of 3 and one connection apart.
+      expect(result.measurements.map(({ poolSize }) => poolSize)).toEqual(result.measurements.map(() => 3));
+      expect(result.measurements.every(({ failed, throughput }) => failed === 0 && throughput > 0)).toBe(true);
+    }, 90_000);
+
+    it('refuses workers for which there are none', async () => {
+      const out = join(tmpdir(), role);
+      try {
+        expect(await runCli(variables, 'tune', '--workers', '1,4', '--out', out)).toMatchObject({
+          code: 2,
+          stderr:
+            '--workers: expected as many as PostgreSQL has connections for, which is 20 at the moment (each worker takes two, the api 11, ' +
+            'and 5 are for others), got 1,4: raise max_connections\n',
+        });
+      } finally {
+        await rm(out, { recursive: true, force: true });
+      }
+    });
   });
 
   it('ended by Ctrl-C leaves a report of what there is, and nothing else', async () => {

@@ -12,7 +12,12 @@ const SHORT = ['--workers', '1', '--concurrency', '2,5', '--groups', '1', '--sec
 interface TuneResult {
   readonly complete: boolean;
   readonly kind: string;
-  readonly measurements: readonly { readonly concurrency: number; readonly throughput: number }[];
+  readonly measurements: readonly {
+    readonly concurrency: number;
+    readonly poolSize: number;
+    readonly throughput: number;
+    readonly failed: number;
+  }[];
   readonly answer: { readonly point: { readonly concurrency: number }; readonly env: readonly string[] } | undefined;
 }
 

@@ -7,6 +7,7 @@ const SPACE: SearchSpace = {
   concurrency: [1, 2, 5, 10, 20, 50, 100],
   start: { workers: 1, concurrency: 10 },
   poolSize: 10,
+  poolLimit: () => 500,
   poolFor: () => 10,
   groups: [],
   mostRepeats: 3,
@@ -67,6 +68,14 @@ async function found(system: System, space = SPACE, noise = () => 0) {
 }
 
 describe('the search', () => {
+  it('gives no workers larger pools than the server has connections for', async () => {
+    const space = { ...SPACE, poolLimit: (workers: number) => Math.floor(24 / workers) - 1, poolFor: () => 40 };
+    const { measured } = await found({ residence: 200, cpu: 0.4, others: 0.9, cores: 8 }, space);
+    const largest = Math.max(...measured.map(({ workers, poolSize }) => workers * (poolSize + 1)));
+    expect(measured.some(({ workers }) => workers === 4)).toBe(true);
+    expect(largest).toBeLessThanOrEqual(24);
+  });
+
   const mixes: [string, System][] = [
     ['bound by the cores', { residence: 5, cpu: 0.7, others: 0.8, cores: 2 }],
     ['waiting for others', { residence: 200, cpu: 0.7, others: 0.8, cores: 2 }],

@@ -13,6 +13,9 @@ export const MACHINE_FULL = 0.93;
 
 const MOST_OF_OTHERS = 0.3;
 
+/** The pool is too small where a larger share of the messages waits for a connection. */
+export const POOL_WAITS = 0.2;
+
 /** A step up must gain this much to be worth its latency; and the knee may lose that much against the best. */
 const WORTH_A_STEP = 1.05;
 const KNEE_TOLERANCE = 0.97;
@@ -35,6 +38,8 @@ export interface SearchSpace {
   readonly concurrency: readonly number[];
   readonly start: { readonly workers: number; readonly concurrency: number };
   readonly poolSize: number;
+  /** The largest pool of each of so many workers that the server has connections for. */
+  readonly poolLimit: (workers: number) => number;
   /** The pool that a run would have needed. */
   readonly poolFor: (run: Measurement) => number;
   readonly groups: readonly number[];
@@ -55,7 +60,7 @@ export interface Candidate {
 /** @param measured grows as the search goes on, so that whoever interrupts it has what there is */
 export async function search(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
   const at = async (workers: number, concurrency: number, why: string) => {
-    const point: Point = { workers, concurrency, poolSize: space.poolSize, group: 1 };
+    const point = pointOf(space, workers, concurrency);
     // What was posted through the api has the api's limits in it.
     const known = measured.find((run) => run.load === 'backlog' && samePoint(run, point));
     if (known) return known;
@@ -69,6 +74,11 @@ export async function search(space: SearchSpace, measured: Measurement[], measur
   await tryGroups(space, measured, measure);
   await tryPool(space, measured, measure);
   await repeatBest(space, measured, measure);
+}
+
+/** Without commit groups, and with the pool to begin with. */
+export function pointOf(space: SearchSpace, workers: number, concurrency: number): Point {
+  return { workers, concurrency, poolSize: Math.min(space.poolSize, space.poolLimit(workers)), group: 1 };
 }
 
 type At = (workers: number, concurrency: number, why: string) => Promise<Measurement>;
@@ -181,7 +191,8 @@ async function tryFewerWorkers(space: SearchSpace, measured: Measurement[], at: 
 async function tryPool(space: SearchSpace, measured: Measurement[], measure: Measure): Promise<void> {
   const [best] = knee(candidates(measured));
   if (!best) return;
-  const other = { ...best.point, poolSize: space.poolFor(best.runs[0]) };
+  const poolSize = Math.min(space.poolFor(best.runs[0]), space.poolLimit(best.point.workers));
+  const other = { ...best.point, poolSize };
   const ratio = other.poolSize / best.point.poolSize;
   if (ratio > 1 / OTHER_POOL && ratio < OTHER_POOL) return;
   measured.push(await measure(other, 'a pool that fits what was held'));
@@ -271,7 +282,7 @@ export function bindingResource(run: Measurement): string {
       : `the cores of this machine (${busy} busy)`;
   }
   if (run.eventLoop >= 0.85) return `the workers' threads of JavaScript (${share(run.eventLoop)} busy)`;
-  if (run.pool.waits > 0.2) {
+  if (run.pool.waits > POOL_WAITS) {
     return `the connection pools (${share(Math.min(1, run.pool.waits))} of the messages wait for a connection, ${run.pool.waitMs.toFixed(1)} ms a message)`;
   }
   const own = run.processing.p50;

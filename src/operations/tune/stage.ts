@@ -19,6 +19,9 @@ import { observe, SAMPLE_INTERVAL } from './window';
 /** Posts go on for so much longer than the window, milliseconds: the first deliveries come some moments after the first posts. */
 const POSTING_MARGIN = 1_000;
 
+/** Of the api through which posts come. */
+export const API_POOL_SIZE = 10;
+
 /** Rows and messages that are made at once. */
 const SEED_BATCH = 2_000;
 
@@ -56,6 +59,8 @@ export class Stage {
     private readonly postmaster: number | undefined,
     private readonly brokerPid: number | undefined,
     private readonly key: string,
+    /** How many connections the server had left when nothing of this ran. */
+    readonly freeConnections: number,
   ) {}
 
   private api: ServiceProcess | undefined;
@@ -80,8 +85,9 @@ export class Stage {
       const broker = await TuneBroker.connect(environment);
       const brokerPid = listenerOn(Number(new URL(server.RABBITMQ_URL).port) || 5672);
       const postmaster = postmasterOf(await database.backend());
+      const free = await database.freeConnections();
       const key = randomBytes(16).toString('hex');
-      return new Stage(environment, options, database, broker, postmaster, brokerPid, key);
+      return new Stage(environment, options, database, broker, postmaster, brokerPid, key, free);
     } catch (error) {
       await database.drop();
       throw error;
@@ -245,7 +251,7 @@ export class Stage {
   }
 
   private async startApi(signal: AbortSignal): Promise<OpenLoop> {
-    this.api ??= this.start('api', 'api', { workers: 1, concurrency: 1, poolSize: 10, group: 1 });
+    this.api ??= this.start('api', 'api', { workers: 1, concurrency: 1, poolSize: API_POOL_SIZE, group: 1 });
     const url = await this.api.listening(signal);
     this.openLoop ??= new OpenLoop(url, this.key, this.options.templates, this.options.users);
     return this.openLoop;

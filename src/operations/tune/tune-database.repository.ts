@@ -33,6 +33,15 @@ const CRITICAL_TIMES = `
   SELECT percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM processed_at - accepted_at) * 1000) AS times
     FROM conversation_events WHERE status = 'PROCESSED' AND accepted_at >= to_timestamp($1 / 1000.0)`;
 
+/** Of the server and of the role, less what everybody has open; reserved_connections came with PostgreSQL 16. */
+const FREE_CONNECTIONS = `
+  WITH open AS (SELECT usename FROM pg_stat_activity WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND pid <> pg_backend_pid())
+  SELECT least(
+           current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+             - coalesce(current_setting('reserved_connections', true)::int, 0) - (SELECT count(*) FROM open),
+           (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user)
+             - (SELECT count(*) FROM open WHERE usename = current_user))::int AS connections`;
+
 export class TuneDatabaseRepository {
   private constructor(
     private readonly client: Client,
@@ -62,6 +71,12 @@ export class TuneDatabaseRepository {
   async backend(): Promise<number> {
     const { rows } = await this.client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     return rows[0].pid;
+  }
+
+  /** Connections that can be opened beside those of now, this one included. */
+  async freeConnections(): Promise<number> {
+    const { rows } = await this.client.query<{ connections: number }>(FREE_CONNECTIONS);
+    return rows[0].connections;
   }
 
   /** Stores pending events as an api would have, numbered `from` to `to`. @returns the messages that belong to them */

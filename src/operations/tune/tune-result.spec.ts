@@ -30,8 +30,9 @@ function run(point: Partial<Point>, throughput: number, more: Partial<Measuremen
 const QUIET = { workers: 0.5, database: 0.5, broker: 0.2, api: 0, tuner: 0, machine: 1.3 };
 const DISTURBED = { ...QUIET, machine: 1.95 };
 
+const LIMITS = { workers: 8, concurrency: 100, poolLimit: () => 500 };
 const answer = (...measured: Measurement[]) =>
-  answerText(answerOf(measured, { workers: 8, concurrency: 100 }, { serviceTime: 0, cpuTime: 0 })!).join('\n');
+  answerText(answerOf(measured, LIMITS, { serviceTime: 0, cpuTime: 0 })!).join('\n');
 
 describe('the short answer', () => {
   it('says of a next best that was measured once whether identical runs may differ by as much', () => {
@@ -73,6 +74,22 @@ describe('the short answer', () => {
     expect(answer(run(most, 1_000, { cpu: { ...QUIET, workers: 1.2, machine: 1.98 } }))).not.toContain('Note:');
   });
 
+  it('says where PostgreSQL has no connections for more', () => {
+    const limits = { ...LIMITS, poolLimit: (workers: number) => Math.floor(20 / workers) - 1 };
+    const said = (point: Partial<Point>, waits: number) =>
+      answerText(
+        answerOf([run(point, 500, { pool: { waits, waitMs: 1, heldMs: 1 } })], limits, { serviceTime: 0, cpuTime: 0 })!,
+      ).join('\n');
+    expect(said({ workers: 4, poolSize: 4 }, 0.9)).toContain(
+      'Note: messages wait for a connection, and PostgreSQL has none for more than 4 x 4 of them: raise max_connections to try larger pools.',
+    );
+    expect(said({ workers: 4, poolSize: 4 }, 0)).not.toContain('PostgreSQL has none');
+    limits.workers = 10;
+    expect(said({ workers: 10, poolSize: 1 }, 0)).toContain(
+      'Note: W is at the highest that PostgreSQL has connections for: raise max_connections to try more.',
+    );
+  });
+
   it('tells two points apart that differ in the commit group alone', () => {
     expect(answer(run({}, 1_000), run({ group: 10 }, 2_000))).toContain(
       'Next: the same with commit group 1 with 1,000',
@@ -80,7 +97,7 @@ describe('the short answer', () => {
   });
 
   it('is none where no message was finished', () => {
-    expect(answerOf([run({}, 0)], { workers: 8, concurrency: 100 }, { serviceTime: 0, cpuTime: 0 })).toBeUndefined();
+    expect(answerOf([run({}, 0)], LIMITS, { serviceTime: 0, cpuTime: 0 })).toBeUndefined();
   });
 
   it('does not blame the service for the cores that others keep busy', () => {

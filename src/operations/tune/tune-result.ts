@@ -6,7 +6,7 @@ import { channelsFor } from '../plan/plan';
 import { concurrencyLines } from '../plan/plan-text';
 import { number } from '../plan/plan-units';
 import { isDisturbed, keptUp, machineUse, othersUse, pointText, type Measurement, type Point } from './measurement';
-import { bindingResource, candidates, CLEAR, knee, MACHINE_FULL, rivalOf } from './search';
+import { bindingResource, candidates, CLEAR, knee, MACHINE_FULL, POOL_WAITS, rivalOf } from './search';
 import { pairedRatio } from './statistics';
 
 export interface TuneResult {
@@ -43,11 +43,15 @@ export interface Answer {
   readonly remarks: readonly string[];
 }
 
-export function answerOf(
-  measured: readonly Measurement[],
-  limits: { workers: number; concurrency: number },
-  mix: Mix,
-): Answer | undefined {
+/** The most that could be chosen. */
+export interface Limits {
+  readonly workers: number;
+  readonly concurrency: number;
+  /** The largest pool of each of so many workers that the server has connections for. */
+  readonly poolLimit: (workers: number) => number;
+}
+
+export function answerOf(measured: readonly Measurement[], limits: Limits, mix: Mix): Answer | undefined {
   const [chosen, ...others] = knee(candidates(measured));
   // What takes longer than a point was measured for has no throughput.
   if (!chosen || chosen.throughput === 0) return undefined;
@@ -86,15 +90,23 @@ function remarksOn(
   measured: readonly Measurement[],
   runs: readonly Measurement[],
   rivals: readonly Measurement[],
-  limits: { workers: number; concurrency: number },
+  limits: Limits,
 ): string[] {
-  const [{ workers, concurrency }] = runs;
+  const [{ workers, concurrency, poolSize }] = runs;
   const remarks: string[] = [];
   const full = runs.every((run) => (machineUse(run) ?? 0) >= MACHINE_FULL);
   if (concurrency === limits.concurrency && !full)
     remarks.push(`C is at the highest that was allowed: try higher ones with --concurrency`);
   if (workers === limits.workers && !full)
-    remarks.push(`W is at the highest that was allowed: try more with --workers`);
+    remarks.push(
+      limits.poolLimit(2 * workers) < 1
+        ? 'W is at the highest that PostgreSQL has connections for: raise max_connections to try more'
+        : 'W is at the highest that was allowed: try more with --workers',
+    );
+  if (poolSize === limits.poolLimit(workers) && runs[0].pool.waits > POOL_WAITS)
+    remarks.push(
+      `messages wait for a connection, and PostgreSQL has none for more than ${workers} x ${poolSize} of them: raise max_connections to try larger pools`,
+    );
   const disturbed = [...runs, ...rivals].filter(isDisturbed);
   if (disturbed.length > 0) {
     const most = Math.max(...disturbed.map((run) => othersUse(run) / run.cores));
