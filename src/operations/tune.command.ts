@@ -101,6 +101,7 @@ function spaceOf(request: TuneRequest, freeConnections: number): SearchSpace {
     poolLimit,
     poolFor: poolNeeded,
     groups: request.groups.filter((group) => group > 1),
+    cpuTime: request.mix.cpuTime,
     mostRepeats: request.mostRepeats,
   };
 }

@@ -10,6 +10,7 @@ const SPACE: SearchSpace = {
   poolLimit: () => 500,
   poolFor: () => 10,
   groups: [],
+  cpuTime: 0,
   mostRepeats: 3,
 };
 
@@ -95,6 +96,24 @@ describe('the search', () => {
     const noise = () => [0.05, -0.05, 0.03, -0.02, 0.04, -0.04, 0][turn++ % 7];
     const { true: throughput, best } = await found(system, SPACE, noise);
     expect(throughput).toBeGreaterThanOrEqual(0.9 * best);
+  });
+
+  it('is not ended by one slow moment of the machine', async () => {
+    const few = { ...SPACE, workers: [1] };
+    const truth: Record<number, number> = { 10: 1_300, 20: 1_700, 50: 1_600, 100: 2_500 };
+    const measured: Measurement[] = [];
+    await search(few, measured, (point, why) => {
+      const run = simulate({ residence: 5, cpu: 0.4, others: 0.5, cores: 2 }, point);
+      return Promise.resolve({ ...run, why, throughput: truth[point.concurrency] ?? 1_000 });
+    });
+    expect(knee(candidates(measured))[0].point.concurrency).toBe(100);
+  });
+
+  it('does not put more in flight on a full machine that the mix itself keeps busy', async () => {
+    const system = { residence: 24, cpu: 20.7, others: 0.8, cores: 2 };
+    const { measured } = await found(system, { ...SPACE, cpuTime: 20 });
+    expect(measured.filter(({ concurrency, workers }) => concurrency > 20 || workers > 2)).toEqual([]);
+    expect((await found(system)).measured.some(({ concurrency }) => concurrency === 100)).toBe(true);
   });
 
   it('takes the cheapest of points that are equally fast', async () => {
