@@ -184,7 +184,7 @@ function predict(point: Point, mix: Mix): number {
 
 function expectedRuns(kind: TuneResult['kind'], space: SearchSpace): number {
   if (kind === 'grid') return space.workers.length * space.concurrency.length;
-  return 6 + space.groups.length + 2 * (space.mostRepeats - 1) + 1;
+  return 8 + space.groups.length + 2 * (space.mostRepeats - 1) + 1;
 }
 
 /** The first signal ends the measuring; whoever is impatient sends a second one. */
