@@ -115,3 +115,11 @@ export function stringOptions<N extends string>(figures: Readonly<Record<N, unkn
     { type: 'string' }
   >;
 }
+
+/** For `parseArgs`: every figure is an option with a value. */
+export function figureOptions<T extends object>(figures: T): Record<keyof T, { type: 'string' }> {
+  return Object.fromEntries(Object.keys(figures).map((name) => [name, { type: 'string' }])) as Record<
+    keyof T,
+    { type: 'string' }
+  >;
+}

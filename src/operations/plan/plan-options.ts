@@ -6,7 +6,7 @@ import { integer } from '../../config/environment-fields';
 import { CLOSE_MARGIN, EnvironmentError, FIELDS, readEnvironment, type Environment } from '../../config/environment';
 import { DELIVERY_LIMIT } from '../../messaging/topology';
 import { UsageError } from '../command';
-import { cores, memory, percent, rate, readFigures, time, type Figures } from '../figures';
+import { cores, figureOptions, memory, percent, rate, readFigures, time, type Figures } from '../figures';
 import { residenceTime, type Mix } from './capacity';
 import { MEASURED_COSTS, type Costs } from './measured-costs';
 import type { Deployment, PlanInput } from './plan';
@@ -47,10 +47,7 @@ const FIGURES = {
 
 /** For `parseArgs`. */
 export const PLAN_OPTIONS = {
-  ...(Object.fromEntries(Object.keys(FIGURES).map((name) => [name, { type: 'string' }])) as Record<
-    keyof typeof FIGURES,
-    { type: 'string' }
-  >),
+  ...figureOptions(FIGURES),
   shared: { type: 'boolean' },
   json: { type: 'boolean' },
   measured: { type: 'string' },

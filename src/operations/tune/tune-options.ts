@@ -1,7 +1,7 @@
 /** The tuner's options, checked against each other. */
 import { integer, oneOf } from '../../config/environment-fields';
 import { UsageError } from '../command';
-import { integers, readFigures, time } from '../figures';
+import { figureOptions, integers, readFigures, time } from '../figures';
 import type { Mix } from '../plan/capacity';
 import { timeText } from '../plan/plan-units';
 import { conversationsOf, syntheticConversations } from './conversation-mix';
@@ -30,10 +30,7 @@ const FIGURES = {
 
 /** For `parseArgs`. */
 export const TUNE_OPTIONS = {
-  ...(Object.fromEntries(Object.keys(FIGURES).map((name) => [name, { type: 'string' }])) as Record<
-    keyof typeof FIGURES,
-    { type: 'string' }
-  >),
+  ...figureOptions(FIGURES),
   conversations: { type: 'string' },
   grid: { type: 'boolean' },
   out: { type: 'string', default: 'tune-report' },
