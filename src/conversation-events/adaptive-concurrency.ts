@@ -3,6 +3,7 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleD
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
+import { poolFigures } from '../database/pool-figures';
 import { ConcurrencyDecisions, rungsThatWait } from '../messaging/concurrency-decision';
 import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
 import { Consumers } from '../messaging/consumers';
@@ -14,12 +15,16 @@ import { Metrics } from '../observability/metrics';
 /** How often to look at what is in flight, milliseconds: a handful of reads. */
 const SAMPLE_INTERVAL = 100;
 
-/** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice. */
+/** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice; once, where that is many. */
 const SHORTEST_LOOK = 1_000;
 const TURNS = 2;
+const MANY = 200;
 
 /** After a change, what was in flight before it ends first, and then as much again; it says nothing of the new rung. */
 const SETTLING_TURNS = 1;
+
+/** In flight is all that may be when this share of it is: some are always on their way between an ack and the next delivery. */
+const FULL = 0.9;
 
 /** Looks so far: all of them, those with all in flight, those with waits for a connection, and the sum of what waited. */
 const NO_SAMPLES = { all: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
@@ -83,7 +88,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       return;
     }
     this.samples.all++;
-    if (inFlight >= this.concurrency) this.samples.full++;
+    if (inFlight >= FULL * this.concurrency) this.samples.full++;
     if (this.poolWaiting > 0) this.samples.poolWaits++;
     this.samples.poolWaiting += this.poolWaiting;
     const seconds = (performance.now() - this.since.at) / 1_000;
@@ -92,7 +97,8 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     const poolWaiting = this.samples.poolWaiting / this.samples.all;
     // Where they wait for connections it need not be waited for messages to end.
     const stuck = ended > 0 && rungsThatWait({ concurrency: this.concurrency, poolWaiting }) > 0;
-    if (ended >= TURNS * this.concurrency || stuck) this.decide(seconds);
+    const enough = Math.min(TURNS * this.concurrency, Math.max(MANY, this.concurrency));
+    if (ended >= enough || stuck) this.decide(seconds);
   }
 
   private decide(seconds: number): void {
@@ -110,14 +116,14 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       poolWaiting: this.samples.poolWaiting / this.samples.all,
       eventLoop: performance.eventLoopUtilization(loop).utilization,
     };
-    const decision = this.decisions.decide(seen, this.rung < this.ladder.length - 1, this.rung > 0);
+    const decision = this.decisions.decide(seen, { above: this.ladder.length - 1 - this.rung, below: this.rung });
     this.lookAnew();
     if (!decision) {
       this.changedAt -= this.concurrency; // nothing changed, nothing to wait for
       return;
     }
     const from = this.concurrency;
-    this.rung = Math.min(this.ladder.length - 1, Math.max(0, this.rung + decision.steps));
+    this.rung += decision.steps;
     this.metrics.of.concurrencyDecisions.inc({ reason: decision.reason });
     this.logger.log({
       msg: 'concurrency changed',
@@ -147,8 +153,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
   }
 
   private get poolWaiting(): number {
-    const { master } = this.dataSource.driver as unknown as { master?: { waitingCount: number } };
-    return master?.waitingCount ?? 0;
+    return poolFigures(this.dataSource).waitingCount;
   }
 }
 

@@ -30,10 +30,23 @@ export interface Observation {
 }
 
 export type Reason =
-  'THROUGHPUT_GAINED' | 'PROBE' | 'NOTHING_GAINED' | 'POOL_WAITS' | 'EVENT_LOOP_BUSY' | 'ERRORS' | 'SLOWER';
+  | 'THROUGHPUT_GAINED'
+  | 'THROUGHPUT_LOST'
+  | 'PROBE'
+  | 'NOTHING_GAINED'
+  | 'POOL_WAITS'
+  | 'EVENT_LOOP_BUSY'
+  | 'ERRORS'
+  | 'SLOWER';
+
+/** Rungs of the ladder above and below the present one. */
+export interface Room {
+  readonly above: number;
+  readonly below: number;
+}
 
 export interface Decision {
-  /** Rungs to go: above 0 for more in flight. */
+  /** Rungs to go, within the room: above 0 for more in flight. */
   readonly steps: number;
   readonly reason: Reason;
 }
@@ -41,11 +54,18 @@ export interface Decision {
 /** A step up must raise the throughput by this much; steps are of 50 %. */
 const GAIN = 1.08;
 
-/** After a step down, what is lost may be this much, or it was the wrong way. */
-const LOSS = 0.92;
+/** After a step down, this much of the throughput must be left, or it was the wrong way. */
+const LOSS = 1 / GAIN;
 
-/** Processing this much slower than when the limit was found is another world: look again. */
-const SHIFT = 1.6;
+/**
+ * Processing this much slower or faster than when the limit was found is another world: look again. Faster by less, since what
+ * was slow for all in flight is faster by no more than the rungs that it had gone down for it.
+ */
+const SLOWER = 1.6;
+const FASTER = 1.3;
+
+/** More in flight never loses as much: what is left of the throughput is another world's. */
+const COLLAPSE = 0.7;
 
 const FULL_ENOUGH = 0.5;
 /** Up to this share of samples with a wait for a connection, the pool is no limit yet. */
@@ -66,75 +86,113 @@ export function rungsThatWait({ concurrency, poolWaiting }: Pick<Observation, 'c
   return Math.floor(Math.log(concurrency / moving) / Math.log(STEP));
 }
 
+/** A step, and what the next look is to judge it by: what was seen where it leads from. */
+interface Step {
+  readonly steps: number;
+  readonly reason: Reason;
+  readonly throughput: number;
+  readonly time: number;
+  /** Whether it is known that the rung above gains nothing. */
+  readonly nothingAbove: boolean;
+}
+
 export class ConcurrencyDecisions {
-  private before: { throughput: number; step: number } | undefined;
+  private taken: Step | undefined;
   private settledTime: number | undefined;
+  /** Whether the last look was slower than where it had settled. */
+  private suspected = false;
   private wait = 0;
   private pause = PAUSE.first;
 
   /** @returns undefined to stay */
-  decide(seen: Observation, canRise: boolean, canFall: boolean): Decision | undefined {
-    const throughput = seen.ended / seen.seconds;
-    const judged = this.before;
-    this.before = undefined;
-    if (seen.failed > FAILING * seen.ended && canFall) return this.fall(throughput, 'ERRORS');
+  decide(seen: Observation, room: Room): Decision | undefined {
+    const { taken, suspected } = this;
+    this.taken = undefined;
+    this.suspected = false;
+    if (seen.failed > FAILING * seen.ended && room.below > 0) return this.take(-1, 'ERRORS', seen, room);
     const waiting = rungsThatWait(seen);
-    if (waiting > 0 && canFall) return this.fall(throughput, 'POOL_WAITS', waiting);
-    if (judged && judged.step > 0 && throughput < judged.throughput * GAIN)
-      return this.takeBack(judged.step, seen.time);
-    if (judged && judged.step < 0) return this.judgeFall(judged.throughput, throughput, seen, canRise, canFall);
-    if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && canFall && !judged)
-      return this.fall(throughput, 'EVENT_LOOP_BUSY');
-    if (this.settledTime !== undefined && seen.time > this.settledTime * SHIFT && canFall) {
-      this.settledTime = undefined;
-      this.pause = PAUSE.first;
-      return this.fall(throughput, 'SLOWER');
+    if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
+    if (taken && taken.steps > 0 && throughputOf(seen) < taken.throughput * GAIN)
+      return this.takeBack(taken, seen, room);
+    if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
+    if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
+      return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
+    const isFull = seen.full >= FULL_ENOUGH;
+    if (this.settledTime !== undefined && isFull) {
+      if (seen.time > this.settledTime * SLOWER && room.below > 0) {
+        // The look in which it became slower saw both worlds, and nothing can be judged by it.
+        this.suspected = !suspected;
+        return suspected ? this.take(-1, 'SLOWER', seen, room) : undefined;
+      }
+      if (seen.time * FASTER < this.settledTime) this.lookAnew();
     }
     if (this.wait > 0) {
       this.wait--;
       return undefined;
     }
-    if (!canRise || seen.full < FULL_ENOUGH || seen.eventLoop > EVENT_LOOP_ROOM) return undefined;
+    if (!isFull) return undefined;
+    if (seen.eventLoop > EVENT_LOOP_ROOM) {
+      this.settledTime ??= seen.time;
+      return undefined;
+    }
+    if (room.above === 0) return room.below > 0 ? this.take(-1, 'PROBE', seen, room, true) : undefined;
     // Far below any limit, two rungs at once: it is idle that costs most.
-    const farBelow = judged && seen.eventLoop < EVENT_LOOP_ROOM / 2 && seen.poolWaits < POOL_ROOM;
-    const step = farBelow ? 2 : 1;
-    this.before = { throughput, step };
-    return { steps: step, reason: judged ? 'THROUGHPUT_GAINED' : 'PROBE' };
+    const farBelow = taken && seen.eventLoop < EVENT_LOOP_ROOM / 2 && seen.poolWaits < POOL_ROOM;
+    return this.take(farBelow ? 2 : 1, taken ? 'THROUGHPUT_GAINED' : 'PROBE', seen, room);
   }
 
-  private takeBack(step: number, time: number): Decision {
-    this.settle(time);
-    return { steps: -step, reason: 'NOTHING_GAINED' };
+  private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
+    const steps = Math.max(-room.below, Math.min(room.above, rungs));
+    this.taken = { steps, reason, throughput: throughputOf(seen), time: seen.time, nothingAbove };
+    return { steps, reason };
   }
 
-  private fall(throughput: number, reason: Reason, steps = 1): Decision {
-    this.before = { throughput, step: -steps };
-    return { steps: -steps, reason };
+  /** Back to below where it stood, since the limit may have come down meanwhile. */
+  private takeBack(rise: Step, seen: Observation, room: Room): Decision {
+    const reason = 'NOTHING_GAINED';
+    if (room.below === rise.steps) {
+      this.settle(rise.time);
+      return { steps: -rise.steps, reason };
+    }
+    // That look is judged by what was seen where it stood; in another world, by what was seen above, of which that world says nothing.
+    const collapsed = throughputOf(seen) < rise.throughput * COLLAPSE;
+    const throughput = collapsed ? throughputOf(seen) : rise.throughput;
+    this.taken = { steps: -1, reason, throughput, time: rise.time, nothingAbove: !collapsed };
+    return { steps: -rise.steps - 1, reason };
   }
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
-  private judgeFall(
-    before: number,
-    now: number,
-    seen: Observation,
-    canRise: boolean,
-    canFall: boolean,
-  ): Decision | undefined {
-    if (now < before * LOSS && canRise) {
+  private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
+    if (throughputOf(seen) < fall.throughput * LOSS) {
+      if (fall.nothingAbove) {
+        this.settle(fall.time);
+        return { steps: 1, reason: 'THROUGHPUT_LOST' };
+      }
       // Slower everywhere: then more in flight is what helps.
-      this.wait = 0;
-      this.before = { throughput: now, step: 1 };
-      return { steps: 1, reason: 'PROBE' };
+      this.lookAnew();
+      return this.take(1, 'PROBE', seen, room);
     }
-    if (canFall && seen.eventLoop > EVENT_LOOP_FULL) return this.fall(now, 'EVENT_LOOP_BUSY');
+    if (room.below > 0 && seen.eventLoop > EVENT_LOOP_FULL) return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
+    const hadWaited = fall.reason !== 'ERRORS' && fall.reason !== 'EVENT_LOOP_BUSY';
+    if (room.below > 0 && hadWaited && seen.full >= FULL_ENOUGH) return this.take(-1, fall.reason, seen, room, true);
     this.settle(seen.time);
     return undefined;
   }
 
-  /** Here it stays for a while. The first look after it sees the time of this rung. */
+  /** Here it stays for a while. */
   private settle(time: number): void {
     this.settledTime = time;
     this.wait = this.pause;
     this.pause = Math.min(PAUSE.last, this.pause * 2);
   }
+
+  private lookAnew(): void {
+    this.settledTime = undefined;
+    this.wait = 0;
+    this.pause = PAUSE.first;
+  }
+}
+
+function throughputOf({ ended, seconds }: Observation): number {
+  return ended / seconds;
 }
