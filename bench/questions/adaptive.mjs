@@ -61,7 +61,8 @@ export default {
       of: 'adaptive, slow database',
       against: 'pinned best, slow database',
       figure: 'rate',
-      atLeast: 0.9,
+      // A rung lower may cost 7 %, and so do the looks for whether it would.
+      atLeast: 0.85,
     },
     {
       name: 'database slowed, from 10 s on: p99 ÷ pinned best',
