@@ -25,8 +25,21 @@ export const API_POOL_SIZE = 10;
 /** Rows and messages that are made at once. */
 const SEED_BATCH = 2_000;
 
-/** A backlog that runs dry measures the tuner; it is filled again when less than this many seconds are left. */
+/** A backlog that runs dry measures the tuner; when less than this many seconds are left, it is filled again for so many. */
 const REFILL_BELOW_SECONDS = 1;
+const REFILL_SECONDS = 2;
+
+/** Messages that workers have done by a moment of `performance.now()`, milliseconds. */
+interface Progress {
+  readonly at: number;
+  readonly done: number;
+}
+
+/** Messages to add to those that wait in the queue. What lies between the moments may be a refill that itself took seconds. */
+export function refill(before: Progress, now: Progress, waiting: number): number {
+  const perSecond = (1_000 * (now.done - before.done)) / (now.at - before.at);
+  return waiting < perSecond * REFILL_BELOW_SECONDS ? Math.ceil(perSecond * REFILL_SECONDS) : 0;
+}
 
 /**
  * Messages that are delivered together end together: a window of less than a round sees all of them, or none. Measured: 4 x 100 of 20 ms
@@ -309,13 +322,12 @@ export class Stage {
   private keepFilled(signal: AbortSignal): { stop: () => void; stopped: Promise<void> } {
     let going = true;
     const run = async () => {
-      let before = this.done();
+      let before = { at: performance.now(), done: this.done() };
       while (going && !signal.aborted) {
         await delay(SAMPLE_INTERVAL);
-        const done = this.done();
-        const perSecond = ((done - before) * 1_000) / SAMPLE_INTERVAL;
-        before = done;
-        if ((await this.broker.waiting()) < perSecond * REFILL_BELOW_SECONDS) await this.seed(Math.ceil(perSecond * 2));
+        const now = { at: performance.now(), done: this.done() };
+        await this.seed(refill(before, now, await this.broker.waiting()));
+        before = now;
       }
     };
     return { stop: () => (going = false), stopped: run().catch((error: unknown) => this.dead.abort(error)) };
