@@ -29,6 +29,24 @@ const FULL = 0.9;
 /** Looks so far: all of them, those with all in flight, those with waits for a connection, and the sum of what waited. */
 const NO_SAMPLES = { all: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
 
+/** Of a look, with what had been done by then; `at` is of `performance.now()`. */
+interface Beginning {
+  readonly at: number;
+  readonly progress: DeliveryProgress;
+  readonly loop: EventLoopUtilization;
+}
+
+/**
+ * From when on a look counts: from an end to an end. Messages that were taken together end together, in waves, and a look that began
+ * and ended anywhere would see one more of them or one less. What ended longer ago than a message takes was another load's.
+ * @param lastAt when a message last ended before it began
+ * @param at when it began
+ * @param time that a message takes; all in milliseconds
+ */
+export function lookedFrom(lastAt: number, at: number, time: number): number {
+  return Math.max(lastAt, at - time);
+}
+
 /**
  * Adjusts how many messages this worker holds, by adding and cancelling consumers (`CONCURRENCY_MODE=adaptive`).
  * What is in flight ends as ever; nothing is taken that is not worked on at once, so nothing is hoarded.
@@ -40,7 +58,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
   private readonly decisions = new ConcurrencyDecisions();
   private rung: number;
   private timer: NodeJS.Timeout | undefined;
-  private since: { at: number; progress: DeliveryProgress; loop: EventLoopUtilization } | undefined;
+  private since: Beginning | undefined;
   private changedAt = 0;
   private samples = { ...NO_SAMPLES };
 
@@ -98,18 +116,19 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     // Where they wait for connections it need not be waited for messages to end.
     const stuck = ended > 0 && rungsThatWait({ concurrency: this.concurrency, poolWaiting }) > 0;
     const enough = Math.min(TURNS * this.concurrency, Math.max(MANY, this.concurrency));
-    if (ended >= enough || stuck) this.decide(seconds);
+    if (ended >= enough || stuck) this.decide(this.since);
   }
 
-  private decide(seconds: number): void {
-    const { progress, loop } = this.since ?? { progress: this.deliveries.progress, loop: undefined };
+  private decide({ at, progress, loop }: Beginning): void {
     const now = this.deliveries.progress;
     const ended = now.ended - progress.ended;
+    const time = (now.milliseconds - progress.milliseconds) / ended;
+    const seconds = (now.lastAt - lookedFrom(progress.lastAt, at, time)) / 1_000;
     const seen = {
       ended,
       seconds,
       failed: now.failed - progress.failed,
-      time: (now.milliseconds - progress.milliseconds) / ended,
+      time,
       full: this.samples.full / this.samples.all,
       concurrency: this.concurrency,
       poolWaits: this.samples.poolWaits / this.samples.all,
