@@ -20,12 +20,13 @@ const POOL = 10;
 
 const PINNED = [100, 200, 400];
 const PINNED_SLOWER = [400, 800];
+const PINNED_SHORT = [10, 50, 100];
 const PINNED_SLOW_DATABASE = [50, 100, 150, 200];
 /** Of the fastest pinned run: the least C that does this much of it is the best, since more only wait longer. */
 const KNEE = 0.9;
 
-const FULL = { rise: 60, slower: 60, database: 40, before: 20, window: 6, warm: 3, pairs: 9, backOff: 10 };
-const QUICK = { rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, backOff: 8 };
+const FULL = { short: 40, rise: 60, slower: 60, database: 40, before: 20, window: 6, warm: 3, pairs: 9, backOff: 10 };
+const QUICK = { short: 20, rise: 25, slower: 20, database: 20, before: 6, window: 3, warm: 2, pairs: 1, backOff: 8 };
 
 /** The end of a phase, over which its rate is taken, seconds. */
 const END = 10;
@@ -40,12 +41,19 @@ const STEADY_WINDOW_MS = 12_000;
 export default {
   name: 'adaptive',
   asks: 'Does an adaptive worker find its concurrency, and what does that cost?',
-  minutes: 9,
+  minutes: 10,
   targets: [
     {
       name: '200 ms external, from C = 1: rate after 50 to 60 s ÷ pinned best',
       of: 'adaptive, 200 ms',
       against: 'pinned best, 200 ms',
+      figure: 'rate',
+      atLeast: 0.9,
+    },
+    {
+      name: 'nothing but the database, from C = 1: rate after 30 to 40 s ÷ pinned best',
+      of: 'adaptive, no service',
+      against: 'pinned best, no service',
       figure: 'rate',
       atLeast: 0.9,
     },
@@ -83,6 +91,7 @@ export default {
   async run(context) {
     const settings = context.quick ? QUICK : FULL;
     const external = await atExternalService(settings, context);
+    const short = await withoutService(settings, context);
     const database = await atSlowDatabase(settings, external.best, context);
     const cost = await atSteadyLoad(settings, context);
     return {
@@ -93,8 +102,8 @@ export default {
         workers: 1,
         database_delay_ms: DATABASE_DELAY_MS,
       },
-      measurements: [...external.measurements, ...database.measurements, ...cost],
-      lines: [...external.lines, ...database.lines],
+      measurements: [...external.measurements, ...short.measurements, ...database.measurements, ...cost],
+      lines: [...external.lines, ...short.lines, ...database.lines],
     };
   },
 };
@@ -159,6 +168,43 @@ async function atExternalService({ rise, slower, window, warm }, context) {
     lines: [
       chartOf('From C = 1, then the external service slower: C', 'messages in flight', watched, 'concurrency', marks),
       chartOf('The same run: throughput', 'messages a second', watched, 'rate', marks),
+    ],
+  };
+}
+
+/**
+ * Messages of a few milliseconds are on their way to and from the broker for most of their time.
+ * @param {typeof FULL} settings @param {Context} context
+ */
+async function withoutService({ short, window, warm }, context) {
+  const { progress, signal } = context;
+  const { stage, remove } = await openStage({ serviceTime: 0, cpuTime: 0 }, 0, context);
+  const watched = await progress.step('adaptive from C = 1, no service', () =>
+    stage.underLoad(
+      at(1),
+      5_000,
+      signal,
+      async (/** @type {any[]} */ [worker], /** @type {AbortSignal} */ stop) => {
+        const since = Date.now();
+        await delay(short * 1_000, undefined, { signal: stop });
+        return timeline(worker, since, 1);
+      },
+      adaptive(1_000),
+    ),
+  );
+  const pinned = [];
+  for (const concurrency of PINNED_SHORT)
+    pinned.push(await pinnedRun(stage, { concurrency, window, warm: 2 * warm, factor: 0 }, context));
+  await remove();
+  return {
+    measurements: [
+      ...pinned.map((run) => measurement(`pinned C=${run.concurrency}, no service`, run)),
+      measurement('pinned best, no service', fastest(pinned)),
+      measurement('adaptive, no service', over(watched, short - END, short)),
+    ],
+    lines: [
+      chartOf('From C = 1, nothing but the database: C', 'messages in flight', watched, 'concurrency', []),
+      chartOf('The same run: throughput', 'messages a second', watched, 'rate', []),
     ],
   };
 }

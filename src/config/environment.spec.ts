@@ -273,6 +273,12 @@ describe('rules between fields', () => {
     expect(problems({ RABBITMQ_CHANNELS: '2' })).toHaveLength(1);
   });
 
+  it('an adaptive worker has channels of its own, and no such rule', () => {
+    expect(
+      problems({ CONCURRENCY_MODE: 'adaptive', MESSAGE_CONCURRENCY_PER_WORKER: '10', RABBITMQ_CHANNELS: '4' }),
+    ).toEqual([]);
+  });
+
   it('the second lane has the same rule', () => {
     expect(problems({ ANALYSIS_CONCURRENCY_PER_WORKER: '480', ANALYSIS_CHANNELS: '4' })).toEqual([]);
     expect(problems({ ANALYSIS_CONCURRENCY_PER_WORKER: '10', ANALYSIS_CHANNELS: '4' })).toEqual([

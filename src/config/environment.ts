@@ -525,8 +525,10 @@ function givenValue(name: Name, { secret }: Field, given: NodeJS.ProcessEnv, pro
 function crossFieldProblems(values: Partial<Environment>): string[] {
   const problems: string[] = [...externalServiceProblems(values), ...surroundingProblems(values)];
   const { APP_ROLE, NODE_ENV, API_KEYS } = values;
+  const adapts = values.CONCURRENCY_MODE === 'adaptive';
   for (const [concurrency, channels] of [
-    ['MESSAGE_CONCURRENCY_PER_WORKER', 'RABBITMQ_CHANNELS'],
+    // An adaptive worker has a channel for each rung instead.
+    ...(adapts ? [] : [['MESSAGE_CONCURRENCY_PER_WORKER', 'RABBITMQ_CHANNELS'] as const]),
     ['ANALYSIS_CONCURRENCY_PER_WORKER', 'ANALYSIS_CHANNELS'],
   ] as const) {
     const [c, k] = [values[concurrency], values[channels]];
@@ -536,12 +538,12 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
       );
     }
   }
-  const { CONCURRENCY_MODE, CONCURRENCY_MIN: min, CONCURRENCY_MAX: max } = values;
-  if (CONCURRENCY_MODE === 'adaptive' && min !== undefined && max !== undefined && min > max) {
+  const { CONCURRENCY_MIN: min, CONCURRENCY_MAX: max } = values;
+  if (adapts && min !== undefined && max !== undefined && min > max) {
     problems.push(`CONCURRENCY_MIN: expected at most CONCURRENCY_MAX (${max}), got ${min}`);
   }
   const start = values.MESSAGE_CONCURRENCY_PER_WORKER;
-  if (CONCURRENCY_MODE === 'adaptive' && start !== undefined && max !== undefined && start > max) {
+  if (adapts && start !== undefined && max !== undefined && start > max) {
     problems.push(
       `MESSAGE_CONCURRENCY_PER_WORKER: expected at most CONCURRENCY_MAX (${max}), which an adaptive worker never passes, got ${start}: lower it or raise CONCURRENCY_MAX`,
     );

@@ -8,6 +8,7 @@ import { ConcurrencyDecisions, rungsThatWait } from '../messaging/concurrency-de
 import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
 import { Consumers } from '../messaging/consumers';
 import { Deliveries, type DeliveryProgress } from '../messaging/deliveries';
+import { TelemetryChannel } from '../messaging/telemetry-channel';
 import { TOPOLOGY } from '../messaging/tokens';
 import type { Topology } from '../messaging/topology';
 import { Metrics } from '../observability/metrics';
@@ -34,6 +35,8 @@ interface Beginning {
   readonly at: number;
   readonly progress: DeliveryProgress;
   readonly loop: EventLoopUtilization;
+  /** Whether as much as may be in flight waits in the queue. */
+  backlog?: boolean;
 }
 
 /**
@@ -68,6 +71,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     @InjectDataSource() private readonly dataSource: DataSource,
     private readonly consumers: Consumers,
     private readonly deliveries: Deliveries,
+    private readonly broker: TelemetryChannel,
     private readonly metrics: Metrics,
   ) {
     this.adapts = environment.CONCURRENCY_MODE === 'adaptive' && environment.APP_ROLE !== 'api';
@@ -103,6 +107,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       // What was in flight at the change is on its way out.
       if (progress.ended - this.changedAt < SETTLING_TURNS * this.concurrency) return;
       this.since = { at: performance.now(), progress: { ...progress }, loop: performance.eventLoopUtilization() };
+      void this.askWhatWaits(this.since);
       return;
     }
     this.samples.all++;
@@ -119,7 +124,14 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     if (ended >= enough || stuck) this.decide(this.since);
   }
 
-  private decide({ at, progress, loop }: Beginning): void {
+  /** Short messages are on their way to and from the broker for most of their time, and never all in flight, however many wait. */
+  private async askWhatWaits(look: Beginning): Promise<void> {
+    const { name } = this.topology.processing.queue;
+    const ready = (await this.broker.queueFigures([name])).get(name)?.ready ?? 0;
+    look.backlog = ready >= this.concurrency;
+  }
+
+  private decide({ at, progress, loop, backlog }: Beginning): void {
     const now = this.deliveries.progress;
     const ended = now.ended - progress.ended;
     const time = (now.milliseconds - progress.milliseconds) / ended;
@@ -129,7 +141,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       seconds,
       failed: now.failed - progress.failed,
       time,
-      full: this.samples.full / this.samples.all,
+      full: backlog ? 1 : this.samples.full / this.samples.all,
       concurrency: this.concurrency,
       poolWaits: this.samples.poolWaits / this.samples.all,
       poolWaiting: this.samples.poolWaiting / this.samples.all,

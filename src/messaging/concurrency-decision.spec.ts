@@ -211,6 +211,45 @@ describe('the decision on concurrency', () => {
     expect(new ConcurrencyDecisions().decide(failing, MIDST)).toEqual({ steps: -1, reason: 'ERRORS' });
   });
 
+  it('stays below where messages fail, and looks again less and less often', () => {
+    const decisions = new ConcurrencyDecisions();
+    let rung = rungFor(LADDER, 12);
+    const reached = Array.from({ length: 200 }, () => {
+      const seen = see({ time: 100, slots: 600 }, LADDER[rung]);
+      rung += decisions.decide({ ...seen, failed: LADDER[rung] > 10 ? seen.ended / 5 : 0 }, roomAt(rung))?.steps ?? 0;
+      return LADDER[rung];
+    });
+    expect(reached.filter((concurrency) => concurrency === 8).length).toBeGreaterThan(180);
+  });
+
+  it('does not rise where everything fails', () => {
+    const failing = { ...see({ time: 10, slots: 10 }, 1), failed: 100 };
+    expect(new ConcurrencyDecisions().decide(failing, { above: 5, below: 0 })).toBeUndefined();
+  });
+
+  it('stays where the event loop is full and fewer would do less', () => {
+    const decisions = new ConcurrencyDecisions();
+    let rung = rungFor(LADDER, 41);
+    const reached = Array.from({ length: 100 }, () => {
+      const seen = { ...see({ time: 20, slots: 600 }, LADDER[rung]), ended: LADDER[rung] ** 0.3, eventLoop: 0.97 };
+      rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
+      return LADDER[rung];
+    });
+    expect(Math.min(...reached)).toBe(27);
+    expect(reached.filter((concurrency) => concurrency === 41).length).toBeGreaterThan(90);
+  });
+
+  it('does not lose a little with each step down until little is left', () => {
+    const decisions = new ConcurrencyDecisions();
+    let rung = rungFor(LADDER, 93);
+    const reached = Array.from({ length: 8 }, () => {
+      const seen = { ...see({ time: 20, slots: 600 }, LADDER[rung]), ended: LADDER[rung] ** 0.17, eventLoop: 0.97 };
+      rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
+      return LADDER[rung];
+    });
+    expect(Math.min(...reached)).toBeGreaterThanOrEqual(41);
+  });
+
   it('does not rise when the event loop is nearly full', () => {
     expect(
       new ConcurrencyDecisions().decide({ ...see({ time: 10, slots: 99 }, 8), eventLoop: 0.9 }, MIDST),

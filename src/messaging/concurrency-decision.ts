@@ -18,7 +18,7 @@ export interface Observation {
   readonly seconds: number;
   /** Mean processing time, milliseconds. */
   readonly time: number;
-  /** Share of the samples in which all that may be in flight was in flight. */
+  /** Share of the samples in which all that may be in flight was in flight; 1 where as much again waits in the queue. */
   readonly full: number;
   /** What may be in flight. */
   readonly concurrency: number;
@@ -109,7 +109,7 @@ export class ConcurrencyDecisions {
     const { taken, suspected } = this;
     this.taken = undefined;
     this.suspected = false;
-    if (seen.failed > FAILING * seen.ended && room.below > 0) return this.take(-1, 'ERRORS', seen, room);
+    if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
     const waiting = rungsThatWait(seen);
     if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
     if (taken && taken.steps > 0 && throughputOf(seen) < taken.throughput * GAIN)
@@ -164,7 +164,11 @@ export class ConcurrencyDecisions {
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
   private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
     if (throughputOf(seen) < fall.throughput * LOSS) {
-      if (fall.nothingAbove) {
+      if (fall.reason === 'ERRORS') {
+        this.settle(seen.time);
+        return undefined;
+      }
+      if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY') {
         this.settle(fall.time);
         return { steps: 1, reason: 'THROUGHPUT_LOST' };
       }
@@ -172,9 +176,14 @@ export class ConcurrencyDecisions {
       this.lookAnew();
       return this.take(1, 'PROBE', seen, room);
     }
-    if (room.below > 0 && seen.eventLoop > EVENT_LOOP_FULL) return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
     const hadWaited = fall.reason !== 'ERRORS' && fall.reason !== 'EVENT_LOOP_BUSY';
-    if (room.below > 0 && hadWaited && seen.full >= FULL_ENOUGH) return this.take(-1, fall.reason, seen, room, true);
+    const goesOn = hadWaited ? seen.full >= FULL_ENOUGH : seen.eventLoop > EVENT_LOOP_FULL;
+    if (room.below > 0 && goesOn) {
+      const reason = hadWaited ? fall.reason : 'EVENT_LOOP_BUSY';
+      // Judged by what there was before the first of them, or small losses would add up.
+      this.taken = { ...fall, steps: -1, reason, time: seen.time, nothingAbove: hadWaited };
+      return { steps: -1, reason };
+    }
     this.settle(seen.time);
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { CONNECTIONS_FOR_OTHERS, largestWorkerPool } from '../config/connection-budget';
@@ -39,11 +39,18 @@ async function run(args: string[]): Promise<number> {
   const request = await readTuneRequest(values);
   const { kind, mix, folder } = request;
   const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw new UsageError(`--out: expected a folder that can be written to, got ${folder} (${errorCode(error)})`);
-  });
+  // Tried before anything is measured.
+  const trial = join(folder, '.tune-trial');
+  await mkdir(folder, { recursive: true })
+    .then(() => writeFile(trial, ''))
+    .then(() => rm(trial))
+    .catch((error: unknown) => {
+      throw new UsageError(`--out: expected a folder that can be written to, got ${folder} (${errorCode(error)})`);
+    });
   const interrupted = listenForSignals();
   const stage = await Stage.create(environment, request);
+  let output: string;
+  let complete: boolean;
   try {
     const space = spaceOf(request, stage.freeConnections);
     process.stderr.write(
@@ -51,7 +58,7 @@ async function run(args: string[]): Promise<number> {
     );
     const startedAt = new Date();
     const measured: Measurement[] = [];
-    const complete = await measureAll(request, space, stage, measured, interrupted.signal);
+    complete = await measureAll(request, space, stage, measured, interrupted.signal);
     const limits = { workers: max(space.workers), concurrency: max(space.concurrency), poolLimit: space.poolLimit };
     const answer = answerOf(measured, limits, mix);
     const result: TuneResult = {
@@ -68,11 +75,13 @@ async function run(args: string[]): Promise<number> {
     };
     await writeFile(join(folder, 'tune.json'), `${JSON.stringify(result, null, 1)}\n`);
     await writeFile(join(folder, 'report.html'), renderReport(result));
-    print(request.json ? JSON.stringify(result) : resultText(result, folder));
-    return complete ? 0 : 130;
+    output = request.json ? JSON.stringify(result) : resultText(result, folder);
   } finally {
     await stage.remove();
   }
+  // Last of all: who reads it may have gone, and that ends the process.
+  print(output);
+  return complete ? 0 : 130;
 }
 
 /**

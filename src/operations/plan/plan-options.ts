@@ -194,13 +194,27 @@ async function readFileToCheck(
   if (text.includes('\0'))
     throw new UsageError(`--check: expected a text file of NAME=value lines, got bytes: ${file}`);
   const settings = parseEnv(text) as Record<string, string>;
-  const problems = [...roleProblems(settings.APP_ROLE), ...Object.keys(settings).flatMap(misspelling)];
+  const problems = [
+    ...strayLines(text, settings),
+    ...roleProblems(settings.APP_ROLE),
+    ...Object.keys(settings).flatMap(misspelling),
+  ];
   try {
     return { environment: readEnvironment(forWorker(settings)), problems };
   } catch (error) {
     if (!(error instanceof EnvironmentError)) throw error;
     return { environment: {}, problems: [...problems, ...error.problems] };
   }
+}
+
+/** Lines that say nothing, and over which a program that reads the file passes. Their text may be a secret's, so it is not told. */
+function strayLines(text: string, settings: Readonly<Record<string, string>>): string[] {
+  // A value in quotes may go on over lines.
+  if (Object.values(settings).some((value) => value.includes('\n'))) return [];
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    if (/^\s*(#|$|(export\s+)?[\w.-]+\s*=)/.test(line)) return [];
+    return [`line ${index + 1}: expected NAME=value, got a line without ${line.includes('=') ? 'a name' : '='}`];
+  });
 }
 
 /** A worker's environment: what stands in files elsewhere is only there where the service runs. */

@@ -243,6 +243,10 @@ describe('plan --check', () => {
     expect(await check('RABBITMQ_CHANNELS=3\nMESSAGE_CONCURRENCY_PER_WORKER=10\n')).toEqual([
       expect.stringContaining('expected a multiple of RABBITMQ_CHANNELS (3)'),
     ]);
+    expect(await check('# one\n\nLOG_LEVEL=info\nhello world\n===\n')).toEqual([
+      'line 4: expected NAME=value, got a line without =',
+      'line 5: expected NAME=value, got a line without a name',
+    ]);
     expect(await check('APP_ROLE=banana\n')).toEqual([expect.stringMatching(/^APP_ROLE: expected .+ got "banana"/)]);
   });
 
