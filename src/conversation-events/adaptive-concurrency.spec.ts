@@ -1,25 +1,25 @@
 import fc from 'fast-check';
-import { lookedFrom } from './adaptive-concurrency';
+import { throughputOf } from './adaptive-concurrency';
 
-describe('a look at what is in flight', () => {
-  it('sees the same throughput wherever it begins and ends between waves of messages', () => {
-    const [concurrency, time] = [315, 800];
+describe('the throughput of a look', () => {
+  it('is the same wherever the look begins and ends in waves of messages', () => {
+    const [concurrency, time] = [210, 800];
+    // All of a wave end within its first quarter, as after a change of the time that they take.
+    const endedBy = (moment: number) =>
+      concurrency * (Math.floor(moment / time) + Math.min(1, (4 * (moment % time)) / time));
     const times = fc.record({
       begin: fc.integer({ min: 0, max: 5_000 }),
       length: fc.integer({ min: 1_000, max: 4_000 }),
     });
     fc.assert(
       fc.property(times, ({ begin, length }) => {
-        const wavesBy = (moment: number) => Math.floor(moment / time) + 1;
-        const lastAt = (moment: number) => (wavesBy(moment) - 1) * time;
-        const ended = concurrency * (wavesBy(begin + length) - wavesBy(begin));
-        const seconds = (lastAt(begin + length) - lookedFrom(lastAt(begin), begin, time)) / 1_000;
-        expect(ended / seconds).toBeCloseTo(concurrency / (time / 1_000));
+        const ended = endedBy(begin + length) - endedBy(begin);
+        expect(throughputOf(ended, length / 1_000, concurrency, time)).toBeCloseTo(262.5);
       }),
     );
   });
 
-  it('leaves out the time before it in which there was nothing to do', () => {
-    expect(lookedFrom(1_000, 60_000, 200)).toBe(59_800);
+  it('is counted where messages are short, since samples say little of what is in flight then', () => {
+    expect(throughputOf(1_500, 1, 1, 4)).toBe(1_500);
   });
 });

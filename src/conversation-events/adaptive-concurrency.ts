@@ -27,8 +27,8 @@ const SETTLING_TURNS = 1;
 /** In flight is all that may be when this share of it is: some are always on their way between an ack and the next delivery. */
 const FULL = 0.9;
 
-/** Looks so far: all of them, those with all in flight, those with waits for a connection, and the sum of what waited. */
-const NO_SAMPLES = { all: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
+/** Samples so far: all of them, the sum of what was in flight, those with all in flight, those with waits for a connection, and the sum of what waited. */
+const NO_SAMPLES = { all: 0, inFlight: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
 
 /** Of a look, with what had been done by then; `at` is of `performance.now()`. */
 interface Beginning {
@@ -39,15 +39,20 @@ interface Beginning {
   backlog?: boolean;
 }
 
+/** A look of fewer rounds than this may see a wave of messages more or less than it should. */
+const ROUNDS_TO_COUNT = 10;
+
 /**
- * From when on a look counts: from an end to an end. Messages that were taken together end together, in waves, and a look that began
- * and ended anywhere would see one more of them or one less. What ended longer ago than a message takes was another load's.
- * @param lastAt when a message last ended before it began
- * @param at when it began
- * @param time that a message takes; all in milliseconds
+ * Messages a second. Messages that were taken together end together, in waves: where a look lasts but a few rounds, Little's law says
+ * what the count cannot, since what is in flight and how long it takes change little from wave to wave.
+ * @param ended messages in the look
+ * @param seconds that it lasted
+ * @param inFlight in the mean
+ * @param time that a message took in the mean, milliseconds
  */
-export function lookedFrom(lastAt: number, at: number, time: number): number {
-  return Math.max(lastAt, at - time);
+export function throughputOf(ended: number, seconds: number, inFlight: number, time: number): number {
+  const rounds = (1_000 * seconds) / time;
+  return rounds >= ROUNDS_TO_COUNT ? ended / seconds : (1_000 * inFlight) / time;
 }
 
 /**
@@ -111,6 +116,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       return;
     }
     this.samples.all++;
+    this.samples.inFlight += inFlight;
     if (inFlight >= FULL * this.concurrency) this.samples.full++;
     if (this.poolWaiting > 0) this.samples.poolWaits++;
     this.samples.poolWaiting += this.poolWaiting;
@@ -121,7 +127,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     // Where they wait for connections it need not be waited for messages to end.
     const stuck = ended > 0 && rungsThatWait({ concurrency: this.concurrency, poolWaiting }) > 0;
     const enough = Math.min(TURNS * this.concurrency, Math.max(MANY, this.concurrency));
-    if (ended >= enough || stuck) this.decide(this.since);
+    if (ended >= enough || stuck) this.decide(this.since, seconds);
   }
 
   /** Short messages are on their way to and from the broker for most of their time, and never all in flight, however many wait. */
@@ -131,14 +137,14 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     look.backlog = ready >= this.concurrency;
   }
 
-  private decide({ at, progress, loop, backlog }: Beginning): void {
+  private decide({ progress, loop, backlog }: Beginning, seconds: number): void {
     const now = this.deliveries.progress;
     const ended = now.ended - progress.ended;
     const time = (now.milliseconds - progress.milliseconds) / ended;
-    const seconds = (now.lastAt - lookedFrom(progress.lastAt, at, time)) / 1_000;
+    const throughput = throughputOf(ended, seconds, this.samples.inFlight / this.samples.all, time);
     const seen = {
       ended,
-      seconds,
+      throughput,
       failed: now.failed - progress.failed,
       time,
       full: backlog ? 1 : this.samples.full / this.samples.all,
@@ -161,7 +167,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       from,
       to: this.concurrency,
       reason: decision.reason,
-      per_second: round(ended / seconds),
+      per_second: round(throughput),
       processing_ms: round(seen.time),
       event_loop: round(seen.eventLoop),
       pool_waits: round(seen.poolWaits),

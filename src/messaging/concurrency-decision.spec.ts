@@ -18,7 +18,7 @@ function see({ time, slots, pool = false }: Service, concurrency: number, demand
   return {
     ended: throughput,
     failed: 0,
-    seconds: 1,
+    throughput,
     time: (1_000 * inFlight) / throughput,
     full: inFlight >= concurrency ? 1 : 0,
     concurrency,
@@ -231,7 +231,7 @@ describe('the decision on concurrency', () => {
     const decisions = new ConcurrencyDecisions();
     let rung = rungFor(LADDER, 41);
     const reached = Array.from({ length: 100 }, () => {
-      const seen = { ...see({ time: 20, slots: 600 }, LADDER[rung]), ended: LADDER[rung] ** 0.3, eventLoop: 0.97 };
+      const seen = { ...see({ time: 20, slots: 600 }, LADDER[rung]), throughput: LADDER[rung] ** 0.3, eventLoop: 0.97 };
       rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
       return LADDER[rung];
     });
@@ -243,7 +243,11 @@ describe('the decision on concurrency', () => {
     const decisions = new ConcurrencyDecisions();
     let rung = rungFor(LADDER, 93);
     const reached = Array.from({ length: 8 }, () => {
-      const seen = { ...see({ time: 20, slots: 600 }, LADDER[rung]), ended: LADDER[rung] ** 0.17, eventLoop: 0.97 };
+      const seen = {
+        ...see({ time: 20, slots: 600 }, LADDER[rung]),
+        throughput: LADDER[rung] ** 0.17,
+        eventLoop: 0.97,
+      };
       rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
       return LADDER[rung];
     });

@@ -15,7 +15,8 @@ export interface Observation {
   /** Messages that ended, and how many of them in another way than an ack. */
   readonly ended: number;
   readonly failed: number;
-  readonly seconds: number;
+  /** Messages a second. */
+  readonly throughput: number;
   /** Mean processing time, milliseconds. */
   readonly time: number;
   /** Share of the samples in which all that may be in flight was in flight; 1 where as much again waits in the queue. */
@@ -112,8 +113,7 @@ export class ConcurrencyDecisions {
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
     const waiting = rungsThatWait(seen);
     if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
-    if (taken && taken.steps > 0 && throughputOf(seen) < taken.throughput * GAIN)
-      return this.takeBack(taken, seen, room);
+    if (taken && taken.steps > 0 && seen.throughput < taken.throughput * GAIN) return this.takeBack(taken, seen, room);
     if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
@@ -143,7 +143,7 @@ export class ConcurrencyDecisions {
 
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
     const steps = Math.max(-room.below, Math.min(room.above, rungs));
-    this.taken = { steps, reason, throughput: throughputOf(seen), time: seen.time, nothingAbove };
+    this.taken = { steps, reason, throughput: seen.throughput, time: seen.time, nothingAbove };
     return { steps, reason };
   }
 
@@ -155,15 +155,15 @@ export class ConcurrencyDecisions {
       return { steps: -rise.steps, reason };
     }
     // That look is judged by what was seen where it stood; in another world, by what was seen above, of which that world says nothing.
-    const collapsed = throughputOf(seen) < rise.throughput * COLLAPSE;
-    const throughput = collapsed ? throughputOf(seen) : rise.throughput;
+    const collapsed = seen.throughput < rise.throughput * COLLAPSE;
+    const throughput = collapsed ? seen.throughput : rise.throughput;
     this.taken = { steps: -1, reason, throughput, time: rise.time, nothingAbove: !collapsed };
     return { steps: -rise.steps - 1, reason };
   }
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
   private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
-    if (throughputOf(seen) < fall.throughput * LOSS) {
+    if (seen.throughput < fall.throughput * LOSS) {
       if (fall.reason === 'ERRORS') {
         this.settle(seen.time);
         return undefined;
@@ -200,8 +200,4 @@ export class ConcurrencyDecisions {
     this.wait = 0;
     this.pause = PAUSE.first;
   }
-}
-
-function throughputOf({ ended, seconds }: Observation): number {
-  return ended / seconds;
 }

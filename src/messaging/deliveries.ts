@@ -56,8 +56,6 @@ export interface DeliveryProgress {
   failed: number;
   /** From delivery to end, summed. */
   milliseconds: number;
-  /** When the last one ended, of `performance.now()`. */
-  lastAt: number;
 }
 
 /** Carries every delivery from its handler's outcome to its end, and drains what is in flight at shutdown. */
@@ -72,7 +70,7 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     deadLettered: 0,
     handedBack: 0,
   };
-  readonly progress: DeliveryProgress = { ended: 0, failed: 0, milliseconds: 0, lastAt: 0 };
+  readonly progress: DeliveryProgress = { ended: 0, failed: 0, milliseconds: 0 };
   private readonly logger = new Logger('Deliveries');
   private readonly inFlight = new Map<Promise<void>, LaneName>();
   /** Fires when shutdown begins: messages that are held go to a retry queue now. */
@@ -143,17 +141,15 @@ export class Deliveries implements OnModuleInit, OnModuleDestroy, BeforeApplicat
     messagesInFlight.inc({ messaging_destination_name: queue });
     return (failure = '') => {
       messagesInFlight.dec({ messaging_destination_name: queue });
-      const now = performance.now();
-      const milliseconds = now - message.receivedAt;
+      const milliseconds = performance.now() - message.receivedAt;
       if (failure !== '') tracing.hooks?.failed(failure);
       processDuration.observe({ ...labels, error_type: failure }, milliseconds / 1000);
-      if (queue === this.topology.processing.queue.name) this.advance(failure !== '', milliseconds, now);
+      if (queue === this.topology.processing.queue.name) this.advance(failure !== '', milliseconds);
     };
   }
 
-  private advance(failed: boolean, milliseconds: number, now: number): void {
+  private advance(failed: boolean, milliseconds: number): void {
     this.progress.ended++;
-    this.progress.lastAt = now;
     if (failed) this.progress.failed++;
     this.progress.milliseconds += milliseconds;
   }

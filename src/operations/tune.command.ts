@@ -196,7 +196,7 @@ function expectedRuns(kind: TuneResult['kind'], space: SearchSpace): number {
   return 8 + space.groups.length + 2 * (space.mostRepeats - 1) + 1;
 }
 
-/** The first signal ends the measuring; whoever is impatient sends a second one. */
+/** The first signal ends the measuring; further ones change nothing, since what was made must be removed. */
 function listenForSignals(): AbortController {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -56,8 +56,9 @@ export async function runTune(
     progress.push(line);
     const begun = progress.filter((said) => said.startsWith('[')).length;
     if (!line.startsWith('[') || begun !== options.endAt) return;
-    if (options.endBy === 'nobody reads') child.stderr.destroy();
-    else child.kill('SIGINT');
+    if (options.endBy !== 'nobody reads') return void child.kill('SIGINT');
+    child.stdout.destroy();
+    child.stderr.destroy();
   });
   const [code] = await closed;
   const json = await readFile(join(folder, 'tune.json'), 'utf8').catch(() => {
