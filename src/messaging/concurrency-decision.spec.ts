@@ -98,7 +98,19 @@ describe('the decision on concurrency', () => {
     const [before] = walk(decisions, 200, 60, near).slice(-1);
     walk(decisions, before, 1, { time: 220, slots: 190 });
     const after = walk(decisions, before, 6, farAway);
-    expect(after).toEqual([210, 140, 93, 140, 140, 140]);
+    expect(after).toEqual([315, 210, 140, 93, 140, 140]);
+  });
+
+  it('waits with a step down until messages no longer come to take longer', () => {
+    const decisions = new ConcurrencyDecisions();
+    const [before] = walk(decisions, 200, 60, near).slice(-1);
+    const rising = [400, 600, 800].map((time) => ({
+      ...see(farAway, before),
+      time,
+      throughput: (1_000 * before) / time,
+    }));
+    for (const seen of rising) expect(decisions.decide(seen, roomAt(rungFor(LADDER, before)))).toBeUndefined();
+    expect(walk(decisions, before, 4, farAway)).toEqual([210, 140, 93, 140]);
   });
 
   it('stays where one look alone was slow', () => {

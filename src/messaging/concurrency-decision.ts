@@ -64,6 +64,8 @@ const LOSS = 1 / GAIN;
  */
 const SLOWER = 1.6;
 const FASTER = 1.3;
+/** From look to look, while nothing changes. */
+const STEADY = 1.2;
 
 /** More in flight never loses as much: what is left of the throughput is another world's. */
 const COLLAPSE = 0.7;
@@ -100,8 +102,8 @@ interface Step {
 export class ConcurrencyDecisions {
   private taken: Step | undefined;
   private settledTime: number | undefined;
-  /** Whether the last look was slower than where it had settled. */
-  private suspected = false;
+  /** The time of the last look, where that was slower than where it had settled. */
+  private suspected: number | undefined;
   private wait = 0;
   private pause = PAUSE.first;
 
@@ -109,7 +111,7 @@ export class ConcurrencyDecisions {
   decide(seen: Observation, room: Room): Decision | undefined {
     const { taken, suspected } = this;
     this.taken = undefined;
-    this.suspected = false;
+    this.suspected = undefined;
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
     const waiting = rungsThatWait(seen);
     if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
@@ -120,9 +122,10 @@ export class ConcurrencyDecisions {
     const isFull = seen.full >= FULL_ENOUGH;
     if (this.settledTime !== undefined && isFull) {
       if (seen.time > this.settledTime * SLOWER && room.below > 0) {
-        // The look in which it became slower saw both worlds, and nothing can be judged by it.
-        this.suspected = !suspected;
-        return suspected ? this.take(-1, 'SLOWER', seen, room) : undefined;
+        // The look in which it became slower saw both worlds, and while it becomes slower still there is nothing to judge a step by.
+        if (suspected !== undefined && seen.time < suspected * STEADY) return this.take(-1, 'SLOWER', seen, room);
+        this.suspected = seen.time;
+        return undefined;
       }
       if (seen.time * FASTER < this.settledTime) this.lookAnew();
     }
