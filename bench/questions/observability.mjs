@@ -12,7 +12,7 @@ const ROUNDS = { quick: 2, full: 5 };
 
 /** Long enough for a second scrape, and for some of what each process says every 2 s. */
 const SECONDS = 5.5;
-/** In full, for `MOST_EVENTS`: of 7,000 messages a process is not warm, and those that were started later took more. */
+/** In full, for `MOST_EVENTS`. After 7,000 messages the processes that were started later took more; whether warmth is why is not known. */
 const WARM_UP_SECONDS = { quick: 2, full: 20 };
 const MOST_EVENTS = { quick: 12_000, full: 20_000 };
 

@@ -118,8 +118,9 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     this.samples.all++;
     this.samples.inFlight += inFlight;
     if (inFlight >= FULL * this.concurrency) this.samples.full++;
-    if (this.poolWaiting > 0) this.samples.poolWaits++;
-    this.samples.poolWaiting += this.poolWaiting;
+    const { waitingCount } = poolFigures(this.dataSource);
+    if (waitingCount > 0) this.samples.poolWaits++;
+    this.samples.poolWaiting += waitingCount;
     const seconds = (performance.now() - this.since.at) / 1_000;
     const ended = progress.ended - this.since.progress.ended;
     if (seconds * 1_000 < SHORTEST_LOOK) return;
@@ -187,10 +188,6 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       { messaging_destination_name: this.topology.processing.queue.name },
       this.concurrency,
     );
-  }
-
-  private get poolWaiting(): number {
-    return poolFigures(this.dataSource).waitingCount;
   }
 }
 
