@@ -4,7 +4,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ENVIRONMENT, type Environment } from '../config/environment';
 import { poolFigures } from '../database/pool-figures';
-import { ConcurrencyDecisions, rungsThatWait } from '../messaging/concurrency-decision';
+import { ConcurrencyDecisions, rungsThatWait, type Observation } from '../messaging/concurrency-decision';
 import { concurrencyLadder, rungFor } from '../messaging/concurrency-ladder';
 import { Consumers } from '../messaging/consumers';
 import { Deliveries, type DeliveryProgress } from '../messaging/deliveries';
@@ -16,10 +16,13 @@ import { Metrics } from '../observability/metrics';
 /** How often to look at what is in flight, milliseconds: a handful of reads. */
 const SAMPLE_INTERVAL = 100;
 
-/** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice; once, where that is many. */
+/** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice, or on this many. */
 const SHORTEST_LOOK = 1_000;
 const TURNS = 2;
 const MANY = 200;
+
+/** And on more where a count of messages is too near to what decides: a second's is off by a sixth (docs/tuning.md). */
+const LONGEST_LOOK = 4_000;
 
 /** After a change, what was in flight before it ends first, and then as much again; it says nothing of the new rung. */
 const SETTLING_TURNS = 1;
@@ -42,6 +45,11 @@ interface Beginning {
 /** A look of fewer rounds than this may see a wave of messages more or less than it should. */
 const ROUNDS_TO_COUNT = 10;
 
+/** Whether a look of `seconds` is of so many rounds of `time` milliseconds that messages are best counted. */
+function isCounted(seconds: number, time: number): boolean {
+  return 1_000 * seconds >= ROUNDS_TO_COUNT * time;
+}
+
 /**
  * Messages a second. Messages that were taken together end together, in waves: where a look lasts but a few rounds, Little's law says
  * what the count cannot, since what is in flight and how long it takes change little from wave to wave.
@@ -51,8 +59,7 @@ const ROUNDS_TO_COUNT = 10;
  * @param time that a message took in the mean, milliseconds
  */
 export function throughputOf(ended: number, seconds: number, inFlight: number, time: number): number {
-  const rounds = (1_000 * seconds) / time;
-  return rounds >= ROUNDS_TO_COUNT ? ended / seconds : (1_000 * inFlight) / time;
+  return isCounted(seconds, time) ? ended / seconds : (1_000 * inFlight) / time;
 }
 
 /**
@@ -123,12 +130,13 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     this.samples.poolWaiting += waitingCount;
     const seconds = (performance.now() - this.since.at) / 1_000;
     const ended = progress.ended - this.since.progress.ended;
-    if (seconds * 1_000 < SHORTEST_LOOK) return;
-    const poolWaiting = this.samples.poolWaiting / this.samples.all;
+    if (seconds * 1_000 < SHORTEST_LOOK || ended === 0) return;
+    const seen = this.observe(this.since, ended, seconds);
     // Where they wait for connections it need not be waited for messages to end.
-    const stuck = ended > 0 && rungsThatWait({ concurrency: this.concurrency, poolWaiting }) > 0;
-    const enough = Math.min(TURNS * this.concurrency, Math.max(MANY, this.concurrency));
-    if (ended >= enough || stuck) this.decide(this.since, seconds);
+    if (rungsThatWait(seen) > 0) return this.decide(seen);
+    if (ended < Math.min(TURNS * this.concurrency, MANY)) return;
+    const mayBeChance = isCounted(seconds, seen.time) && !this.decisions.isClear(seen.throughput);
+    if (!mayBeChance || seconds * 1_000 >= LONGEST_LOOK) this.decide(seen);
   }
 
   /** Short messages are on their way to and from the broker for most of their time, and never all in flight, however many wait. */
@@ -138,22 +146,24 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     look.backlog = ready >= this.concurrency;
   }
 
-  private decide({ progress, loop, backlog }: Beginning, seconds: number): void {
+  private observe({ progress, loop, backlog }: Beginning, ended: number, seconds: number): Observation {
     const now = this.deliveries.progress;
-    const ended = now.ended - progress.ended;
+    const { all, inFlight, full, poolWaits, poolWaiting } = this.samples;
     const time = (now.milliseconds - progress.milliseconds) / ended;
-    const throughput = throughputOf(ended, seconds, this.samples.inFlight / this.samples.all, time);
-    const seen = {
+    return {
       ended,
-      throughput,
       failed: now.failed - progress.failed,
+      throughput: throughputOf(ended, seconds, inFlight / all, time),
       time,
-      full: backlog ? 1 : this.samples.full / this.samples.all,
+      full: backlog ? 1 : full / all,
       concurrency: this.concurrency,
-      poolWaits: this.samples.poolWaits / this.samples.all,
-      poolWaiting: this.samples.poolWaiting / this.samples.all,
+      poolWaits: poolWaits / all,
+      poolWaiting: poolWaiting / all,
       eventLoop: performance.eventLoopUtilization(loop).utilization,
     };
+  }
+
+  private decide(seen: Observation): void {
     const decision = this.decisions.decide(seen, { above: this.ladder.length - 1 - this.rung, below: this.rung });
     this.lookAnew();
     if (!decision) {
@@ -168,7 +178,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       from,
       to: this.concurrency,
       reason: decision.reason,
-      per_second: round(throughput),
+      per_second: round(seen.throughput),
       processing_ms: round(seen.time),
       event_loop: round(seen.eventLoop),
       pool_waits: round(seen.poolWaits),

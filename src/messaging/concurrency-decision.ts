@@ -53,10 +53,15 @@ export interface Decision {
 }
 
 /** A step up must raise the throughput by this much; steps are of 50 %. */
-const GAIN = 1.08;
+const GAIN = 1.06;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
 const LOSS = 1 / GAIN;
+
+/** A look whose throughput is as near as this to what decides on the last step may be on either side of it by chance. */
+const CLEAR = 1.1;
+/** A step is judged by the mean of so many looks at the rung that it leads from, since one may be off by a sixth. */
+const REMEMBERED_LOOKS = 8;
 
 /**
  * Processing this much slower or faster than when the limit was found is another world: look again. Faster by less, since what
@@ -78,7 +83,7 @@ const EVENT_LOOP_ROOM = 0.85;
 const FAILING = 0.1;
 
 /** Decisions between two tries to go higher: doubled each time one gains nothing, since a step is not free. */
-const PAUSE = { first: 8, last: 64 };
+const PAUSE = { first: 4, last: 64 };
 
 /**
  * Rungs to go down, since what waits for a connection is in flight for nothing: so many lower, about as much is in flight as the pool
@@ -89,26 +94,59 @@ export function rungsThatWait({ concurrency, poolWaiting }: Pick<Observation, 'c
   return Math.floor(Math.log(concurrency / moving) / Math.log(STEP));
 }
 
+/** Rungs down at once at most: where it is the service that is slower, each of them loses throughput for as long as it is looked at. */
+const MOST_RUNGS = 2;
+
+/** Rungs to go down where messages take `time` instead of `usual`: the next one as well if they would be slower still after the first. */
+function rungsTooMany(time: number, usual: number): number {
+  return Math.max(1, Math.min(MOST_RUNGS, Math.ceil(Math.log(time / (usual * SLOWER)) / Math.log(STEP))));
+}
+
 /** A step, and what the next look is to judge it by: what was seen where it leads from. */
 interface Step {
   readonly steps: number;
   readonly reason: Reason;
   readonly throughput: number;
   readonly time: number;
+  /** The time before it became slower. */
+  readonly usual: number;
   /** Whether it is known that the rung above gains nothing. */
   readonly nothingAbove: boolean;
 }
 
+/** Rungs to go back: no more of a fall than could have lost as much. */
+function rungsThatLost(fall: Step, seen: Observation): number {
+  const rungs = Math.ceil(Math.log((fall.throughput * LOSS) / seen.throughput) / Math.log(STEP));
+  return Math.max(1, Math.min(-fall.steps, rungs));
+}
+
 export class ConcurrencyDecisions {
   private taken: Step | undefined;
+  /** Of the looks at this rung. */
+  private mean = { looks: 0, throughput: 0 };
   private settledTime: number | undefined;
   /** The time of the last look, where that was slower than where it had settled. */
   private suspected: number | undefined;
   private wait = 0;
   private pause = PAUSE.first;
 
+  /** Whether the last step can be judged by such a throughput, messages a second; if not, a longer look is better. */
+  isClear(throughput: number): boolean {
+    if (!this.taken) return true;
+    const ratio = throughput / (this.taken.throughput * (this.taken.steps > 0 ? GAIN : LOSS));
+    return ratio > CLEAR || ratio < 1 / CLEAR;
+  }
+
   /** @returns undefined to stay */
   decide(seen: Observation, room: Room): Decision | undefined {
+    const looks = Math.min(REMEMBERED_LOOKS, this.mean.looks + 1);
+    this.mean = { looks, throughput: this.mean.throughput + (seen.throughput - this.mean.throughput) / looks };
+    const decision = this.judge(seen, room);
+    if (decision) this.forget();
+    return decision;
+  }
+
+  private judge(seen: Observation, room: Room): Decision | undefined {
     const { taken, suspected } = this;
     this.taken = undefined;
     this.suspected = undefined;
@@ -123,8 +161,10 @@ export class ConcurrencyDecisions {
     if (this.settledTime !== undefined && isFull) {
       if (seen.time > this.settledTime * SLOWER && room.below > 0) {
         // The look in which it became slower saw both worlds, and while it becomes slower still there is nothing to judge a step by.
-        if (suspected !== undefined && seen.time < suspected * STEADY) return this.take(-1, 'SLOWER', seen, room);
+        if (suspected !== undefined && seen.time < suspected * STEADY)
+          return this.take(-rungsTooMany(seen.time, this.settledTime), 'SLOWER', seen, room);
         this.suspected = seen.time;
+        this.forget();
         return undefined;
       }
       if (seen.time * FASTER < this.settledTime) this.lookAnew();
@@ -146,7 +186,9 @@ export class ConcurrencyDecisions {
 
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
     const steps = Math.max(-room.below, Math.min(room.above, rungs));
-    this.taken = { steps, reason, throughput: seen.throughput, time: seen.time, nothingAbove };
+    const { time } = seen;
+    const throughput = this.mean.looks > 0 ? this.mean.throughput : seen.throughput;
+    this.taken = { steps, reason, throughput, time, usual: this.settledTime ?? time, nothingAbove };
     return { steps, reason };
   }
 
@@ -160,8 +202,9 @@ export class ConcurrencyDecisions {
     // That look is judged by what was seen where it stood; in another world, by what was seen above, of which that world says nothing.
     const collapsed = seen.throughput < rise.throughput * COLLAPSE;
     const throughput = collapsed ? seen.throughput : rise.throughput;
-    this.taken = { steps: -1, reason, throughput, time: rise.time, nothingAbove: !collapsed };
-    return { steps: -rise.steps - 1, reason };
+    const steps = -Math.min(room.below - rise.steps, rungsTooMany(seen.time, rise.time));
+    this.taken = { ...rise, steps, reason, throughput, nothingAbove: !collapsed };
+    return { steps: steps - rise.steps, reason };
   }
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
@@ -171,21 +214,23 @@ export class ConcurrencyDecisions {
         this.settle(seen.time);
         return undefined;
       }
+      const steps = rungsThatLost(fall, seen);
       if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY') {
-        this.settle(fall.time);
-        return { steps: 1, reason: 'THROUGHPUT_LOST' };
+        this.settle(fall.time / STEP ** (-fall.steps - steps));
+        return { steps, reason: 'THROUGHPUT_LOST' };
       }
       // Slower everywhere: then more in flight is what helps.
       this.lookAnew();
-      return this.take(1, 'PROBE', seen, room);
+      return this.take(steps, 'PROBE', seen, room);
     }
     const hadWaited = fall.reason !== 'ERRORS' && fall.reason !== 'EVENT_LOOP_BUSY';
     const goesOn = hadWaited ? seen.full >= FULL_ENOUGH : seen.eventLoop > EVENT_LOOP_FULL;
     if (room.below > 0 && goesOn) {
       const reason = hadWaited ? fall.reason : 'EVENT_LOOP_BUSY';
       // Judged by what there was before the first of them, or small losses would add up.
-      this.taken = { ...fall, steps: -1, reason, time: seen.time, nothingAbove: hadWaited };
-      return { steps: -1, reason };
+      const steps = -Math.min(room.below, hadWaited ? rungsTooMany(seen.time, fall.usual) : 1);
+      this.taken = { ...fall, steps, reason, time: seen.time, nothingAbove: hadWaited };
+      return { steps, reason };
     }
     this.settle(seen.time);
     return undefined;
@@ -196,6 +241,10 @@ export class ConcurrencyDecisions {
     this.settledTime = time;
     this.wait = this.pause;
     this.pause = Math.min(PAUSE.last, this.pause * 2);
+  }
+
+  private forget(): void {
+    this.mean = { looks: 0, throughput: 0 };
   }
 
   private lookAnew(): void {
