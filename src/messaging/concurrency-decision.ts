@@ -53,13 +53,13 @@ export interface Decision {
 }
 
 /** A step up must raise the throughput by this much; steps are of 50 %. */
-const GAIN = 1.06;
+const GAIN = 1.04;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
-const LOSS = 1 / GAIN;
+const LOSS = 1 / 1.06;
 
 /** A look whose throughput is as near as this to what decides on the last step may be on either side of it by chance. */
-const CLEAR = 1.1;
+const CLEAR = 1.2;
 /** A step is judged by the mean of so many looks at the rung that it leads from, since one may be off by a sixth. */
 const REMEMBERED_LOOKS = 8;
 
