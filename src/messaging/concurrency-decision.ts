@@ -53,7 +53,7 @@ export interface Decision {
 }
 
 /** A step up must raise the throughput by this much; steps are of 50 %. */
-const GAIN = 1.04;
+const GAIN = 1.05;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
 const LOSS = 1 / 1.06;
