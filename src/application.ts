@@ -22,6 +22,7 @@ import { measureRequests } from './http/request-metrics';
 import { closeUnused, watchUnused } from './http/unused-connections';
 import { Deliveries } from './messaging/deliveries';
 import { RpcServer } from './messaging/rpc-server';
+import { concurrencyLadder, rungFor } from './messaging/concurrency-ladder';
 import { laneConcurrency } from './messaging/rabbitmq-options';
 import { lanesOf, type Topology } from './messaging/topology';
 import { TOPOLOGY } from './messaging/tokens';
@@ -146,7 +147,8 @@ function describeStart(environment: Environment, topology: Topology): Record<str
   }
   if (environment.CONCURRENCY_MODE === 'adaptive') {
     const { MESSAGE_CONCURRENCY_PER_WORKER: C, CONCURRENCY_MIN, CONCURRENCY_MAX } = environment;
-    concurrency.concurrency = `C ${C}, adaptive ${CONCURRENCY_MIN}..${CONCURRENCY_MAX}`;
+    const ladder = concurrencyLadder(CONCURRENCY_MIN, CONCURRENCY_MAX);
+    concurrency.concurrency = `C ${ladder[rungFor(ladder, C)]}, adaptive ${CONCURRENCY_MIN}..${CONCURRENCY_MAX}`;
   }
   return {
     ...(environment.APP_ROLE === 'api' ? {} : { ...concurrency, W: W ?? 'unknown' }),

@@ -33,6 +33,11 @@ const FULL = 0.9;
 /** Samples so far: all of them, the sum of what was in flight, those with all in flight, those with waits for a connection, and the sum of what waited. */
 const NO_SAMPLES = { all: 0, inFlight: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
 
+interface Seen extends Observation {
+  /** Mean processing time, milliseconds. */
+  readonly time: number;
+}
+
 /** Of a look, with what had been done by then; `at` is of `performance.now()`. */
 interface Beginning {
   readonly at: number;
@@ -146,7 +151,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     look.backlog = ready >= this.concurrency;
   }
 
-  private observe({ progress, loop, backlog }: Beginning, ended: number, seconds: number): Observation {
+  private observe({ progress, loop, backlog }: Beginning, ended: number, seconds: number): Seen {
     const now = this.deliveries.progress;
     const { all, inFlight, full, poolWaits, poolWaiting } = this.samples;
     const time = (now.milliseconds - progress.milliseconds) / ended;
@@ -163,7 +168,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     };
   }
 
-  private decide(seen: Observation): void {
+  private decide(seen: Seen): void {
     const decision = this.decisions.decide(seen, { above: this.ladder.length - 1 - this.rung, below: this.rung });
     this.lookAnew();
     if (!decision) {

@@ -19,7 +19,6 @@ function see({ time, slots, pool = false }: Service, concurrency: number, demand
     ended: throughput,
     failed: 0,
     throughput,
-    time: (1_000 * inFlight) / throughput,
     full: inFlight >= concurrency ? 1 : 0,
     concurrency,
     poolWaits: pool && inFlight > slots ? 1 : 0,
@@ -126,8 +125,18 @@ describe('the decision on concurrency', () => {
       }
       return mean(done.slice(40)) / most;
     });
-    expect(mean(reached)).toBeGreaterThan(0.885);
+    expect(mean(reached)).toBeGreaterThan(0.88);
     expect(Math.min(...reached)).toBeGreaterThan(0.7);
+  });
+
+  it('is back where it was soon after a slow moment of the machine', () => {
+    const decisions = new ConcurrencyDecisions();
+    const [before] = walk(decisions, 200, 60, near).slice(-1);
+    for (const looks of [1, 2, 3, 4, 5, 6]) {
+      const [during] = walk(decisions, before, looks, { time: 400, slots: 330 }).slice(-1);
+      expect(walk(decisions, during, 8, near).at(-1)).toBeGreaterThanOrEqual(before);
+      walk(decisions, before, 60, near);
+    }
   });
 
   it('goes down at once by two rungs where messages take several times longer', () => {
@@ -147,7 +156,6 @@ describe('the decision on concurrency', () => {
     const [before] = walk(decisions, 200, 60, near).slice(-1);
     const rising = [400, 600, 800].map((time) => ({
       ...see(farAway, before),
-      time,
       throughput: (1_000 * before) / time,
     }));
     for (const seen of rising) expect(decisions.decide(seen, roomAt(rungFor(LADDER, before)))).toBeUndefined();

@@ -17,8 +17,6 @@ export interface Observation {
   readonly failed: number;
   /** Messages a second. */
   readonly throughput: number;
-  /** Mean processing time, milliseconds. */
-  readonly time: number;
   /** Share of the samples in which all that may be in flight was in flight; 1 where as much again waits in the queue. */
   readonly full: number;
   /** What may be in flight. */
@@ -72,7 +70,7 @@ const FASTER = 1.3;
 /** From look to look, while nothing changes. */
 const STEADY = 1.2;
 
-/** More in flight never loses as much: what is left of the throughput is another world's. */
+/** More in flight never loses as much, nor do fewer gain as much: the throughput is another world's. */
 const COLLAPSE = 0.7;
 
 const FULL_ENOUGH = 0.5;
@@ -82,7 +80,7 @@ const EVENT_LOOP_FULL = 0.95;
 const EVENT_LOOP_ROOM = 0.85;
 const FAILING = 0.1;
 
-/** Decisions between two tries to go higher: doubled each time one gains nothing, since a step is not free. */
+/** Looks between two tries to go higher: doubled each time one ends where it began, since a step is not free. */
 const PAUSE = { first: 4, last: 64 };
 
 /**
@@ -92,6 +90,14 @@ const PAUSE = { first: 4, last: 64 };
 export function rungsThatWait({ concurrency, poolWaiting }: Pick<Observation, 'concurrency' | 'poolWaiting'>): number {
   const moving = Math.max(1, concurrency - poolWaiting);
   return Math.floor(Math.log(concurrency / moving) / Math.log(STEP));
+}
+
+/**
+ * Milliseconds for which a message is held, its way from and to the broker included: by Little's law, where all is in flight that may
+ * be. Of short messages the processing time says less, since it is more of them that are under way, or fewer, from moment to moment.
+ */
+function timeOf({ concurrency, throughput }: Observation): number {
+  return (1_000 * concurrency) / throughput;
 }
 
 /** Rungs down at once at most: where it is the service that is slower, each of them loses throughput for as long as it is looked at. */
@@ -127,12 +133,13 @@ export class ConcurrencyDecisions {
   private settledTime: number | undefined;
   /** The time of the last look, where that was slower than where it had settled. */
   private suspected: number | undefined;
+  private settledRung: number | undefined;
   private wait = 0;
   private pause = PAUSE.first;
 
-  /** Whether the last step can be judged by such a throughput, messages a second; if not, a longer look is better. */
+  /** Whether such a throughput, messages a second, is enough to judge the last step, or a suspicion; if not, a longer look is better. */
   isClear(throughput: number): boolean {
-    if (!this.taken) return true;
+    if (!this.taken) return this.suspected === undefined;
     const ratio = throughput / (this.taken.throughput * (this.taken.steps > 0 ? GAIN : LOSS));
     return ratio > CLEAR || ratio < 1 / CLEAR;
   }
@@ -148,6 +155,7 @@ export class ConcurrencyDecisions {
 
   private judge(seen: Observation, room: Room): Decision | undefined {
     const { taken, suspected } = this;
+    const time = timeOf(seen);
     this.taken = undefined;
     this.suspected = undefined;
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
@@ -159,15 +167,15 @@ export class ConcurrencyDecisions {
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
     const isFull = seen.full >= FULL_ENOUGH;
     if (this.settledTime !== undefined && isFull) {
-      if (seen.time > this.settledTime * SLOWER && room.below > 0) {
+      if (time > this.settledTime * SLOWER && room.below > 0) {
         // The look in which it became slower saw both worlds, and while it becomes slower still there is nothing to judge a step by.
-        if (suspected !== undefined && seen.time < suspected * STEADY)
-          return this.take(-rungsTooMany(seen.time, this.settledTime), 'SLOWER', seen, room);
-        this.suspected = seen.time;
+        if (suspected !== undefined && time < suspected * STEADY)
+          return this.take(-rungsTooMany(time, this.settledTime), 'SLOWER', seen, room);
+        this.suspected = time;
         this.forget();
         return undefined;
       }
-      if (seen.time * FASTER < this.settledTime) this.lookAnew();
+      if (time * FASTER < this.settledTime) this.lookAnew();
     }
     if (this.wait > 0) {
       this.wait--;
@@ -175,7 +183,7 @@ export class ConcurrencyDecisions {
     }
     if (!isFull) return undefined;
     if (seen.eventLoop > EVENT_LOOP_ROOM) {
-      this.settledTime ??= seen.time;
+      this.settledTime ??= time;
       return undefined;
     }
     if (room.above === 0) return room.below > 0 ? this.take(-1, 'PROBE', seen, room, true) : undefined;
@@ -186,7 +194,7 @@ export class ConcurrencyDecisions {
 
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
     const steps = Math.max(-room.below, Math.min(room.above, rungs));
-    const { time } = seen;
+    const time = timeOf(seen);
     const throughput = this.mean.looks > 0 ? this.mean.throughput : seen.throughput;
     this.taken = { steps, reason, throughput, time, usual: this.settledTime ?? time, nothingAbove };
     return { steps, reason };
@@ -196,13 +204,13 @@ export class ConcurrencyDecisions {
   private takeBack(rise: Step, seen: Observation, room: Room): Decision {
     const reason = 'NOTHING_GAINED';
     if (room.below === rise.steps) {
-      this.settle(rise.time);
+      this.settle(rise.time, 0);
       return { steps: -rise.steps, reason };
     }
     // That look is judged by what was seen where it stood; in another world, by what was seen above, of which that world says nothing.
     const collapsed = seen.throughput < rise.throughput * COLLAPSE;
     const throughput = collapsed ? seen.throughput : rise.throughput;
-    const steps = -Math.min(room.below - rise.steps, rungsTooMany(seen.time, rise.time));
+    const steps = -Math.min(room.below - rise.steps, rungsTooMany(timeOf(seen), rise.time));
     this.taken = { ...rise, steps, reason, throughput, nothingAbove: !collapsed };
     return { steps: steps - rise.steps, reason };
   }
@@ -211,12 +219,12 @@ export class ConcurrencyDecisions {
   private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
     if (seen.throughput < fall.throughput * LOSS) {
       if (fall.reason === 'ERRORS') {
-        this.settle(seen.time);
+        this.settle(timeOf(seen), room.below);
         return undefined;
       }
       const steps = rungsThatLost(fall, seen);
       if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY') {
-        this.settle(fall.time / STEP ** (-fall.steps - steps));
+        this.settle(fall.time / STEP ** (-fall.steps - steps), room.below + steps);
         return { steps, reason: 'THROUGHPUT_LOST' };
       }
       // Slower everywhere: then more in flight is what helps.
@@ -224,23 +232,29 @@ export class ConcurrencyDecisions {
       return this.take(steps, 'PROBE', seen, room);
     }
     const hadWaited = fall.reason !== 'ERRORS' && fall.reason !== 'EVENT_LOOP_BUSY';
+    if (hadWaited && fall.reason !== 'POOL_WAITS' && seen.throughput * COLLAPSE > fall.throughput) {
+      // It fell in a slow moment, which is over: nothing that was seen before it says whether this step cost anything.
+      this.lookAnew();
+      return this.take(-fall.steps, 'PROBE', seen, room);
+    }
     const goesOn = hadWaited ? seen.full >= FULL_ENOUGH : seen.eventLoop > EVENT_LOOP_FULL;
     if (room.below > 0 && goesOn) {
       const reason = hadWaited ? fall.reason : 'EVENT_LOOP_BUSY';
       // Judged by what there was before the first of them, or small losses would add up.
-      const steps = -Math.min(room.below, hadWaited ? rungsTooMany(seen.time, fall.usual) : 1);
-      this.taken = { ...fall, steps, reason, time: seen.time, nothingAbove: hadWaited };
+      const steps = -Math.min(room.below, hadWaited ? rungsTooMany(timeOf(seen), fall.usual) : 1);
+      this.taken = { ...fall, steps, reason, time: timeOf(seen), nothingAbove: hadWaited };
       return { steps, reason };
     }
-    this.settle(seen.time);
+    this.settle(timeOf(seen), room.below);
     return undefined;
   }
 
-  /** Here it stays for a while. */
-  private settle(time: number): void {
-    this.settledTime = time;
+  /** Here it stays for a while; where that is another rung than the last time, it may be by chance, and so not for long. */
+  private settle(time: number, rung: number): void {
+    this.pause = rung === this.settledRung ? Math.min(PAUSE.last, this.pause * 2) : PAUSE.first;
     this.wait = this.pause;
-    this.pause = Math.min(PAUSE.last, this.pause * 2);
+    this.settledTime = time;
+    this.settledRung = rung;
   }
 
   private forget(): void {
@@ -249,7 +263,7 @@ export class ConcurrencyDecisions {
 
   private lookAnew(): void {
     this.settledTime = undefined;
+    this.settledRung = undefined;
     this.wait = 0;
-    this.pause = PAUSE.first;
   }
 }

@@ -9,7 +9,11 @@ export const STEP = 1.5;
  */
 export function concurrencyLadder(min: number, max: number): number[] {
   const rungs = [min];
-  for (let rung = min; rung < max; rungs.push(rung)) rung = Math.min(max, Math.max(rung + 1, Math.round(rung * STEP)));
+  for (let rung = min; rung < max; rungs.push(rung)) {
+    const next = Math.max(rung + 1, Math.round(rung * STEP));
+    // A last step of less than half a rung could never show that it gains.
+    rung = next * Math.sqrt(STEP) > max ? max : next;
+  }
   return rungs;
 }
 

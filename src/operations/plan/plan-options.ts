@@ -9,7 +9,7 @@ import { UsageError } from '../command';
 import { cores, figureOptions, memory, percent, rate, readFigures, time, type Figures } from '../figures';
 import { residenceTime, type Mix } from './capacity';
 import { MEASURED_COSTS, type Costs } from './measured-costs';
-import type { Deployment, PlanInput } from './plan';
+import { channelsFor, type Deployment, type PlanInput } from './plan';
 
 /** PostgreSQL's own default, less what it keeps for superusers. */
 const USUAL_CONNECTIONS = 97;
@@ -122,6 +122,11 @@ function toInput(
 ): PlanInput {
   const { budget, source } = budgetOf(given, environment);
   const waits = mix.serviceTime > 0;
+  // The first lane of an adaptive worker goes up to its most, and has a channel for each rung.
+  const most =
+    environment?.CONCURRENCY_MODE === 'adaptive' && !waits && given.concurrency === undefined
+      ? environment.CONCURRENCY_MAX
+      : undefined;
   return {
     mix,
     costs,
@@ -136,13 +141,18 @@ function toInput(
     apiPoolSize: given['api-pool'],
     surge: given.surge ?? USUAL_SURGE,
     maxReplicas: given['max-replicas'],
+    adapts: most !== undefined,
     fixed: {
       workers: given.workers ?? environment?.WORKER_REPLICAS,
       // What waits for others does so in the second lane.
       concurrency:
         given.concurrency ??
+        most ??
         (waits ? environment?.ANALYSIS_CONCURRENCY_PER_WORKER : environment?.MESSAGE_CONCURRENCY_PER_WORKER),
-      channels: given.channels ?? (waits ? environment?.ANALYSIS_CHANNELS : environment?.RABBITMQ_CHANNELS),
+      channels:
+        most === undefined
+          ? (given.channels ?? (waits ? environment?.ANALYSIS_CHANNELS : environment?.RABBITMQ_CHANNELS))
+          : channelsFor(most),
       poolSize: given.pool ?? environment?.DATABASE_POOL_SIZE,
     },
   };

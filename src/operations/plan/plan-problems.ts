@@ -21,7 +21,7 @@ export function planProblems(plan: Plan, input: PlanInput): string[] {
     replicasProblem(plan),
     memoryProblem(plan, input),
     connectionsProblem(plan, input),
-    hoardProblem(plan, input),
+    input.adapts ? undefined : hoardProblem(plan, input),
     channelsProblem(plan),
     ...linesProblems(environmentLines(plan, input)),
     ...deploymentProblems(input.deployment),
@@ -38,11 +38,11 @@ function coresProblem({ rate, mix, machine, costs, targetUtilisation: target }: 
   );
 }
 
-function rateProblem(plan: Plan, { rate }: PlanInput): string | undefined {
+function rateProblem(plan: Plan, { rate, adapts }: PlanInput): string | undefined {
   const { perSecond, binding } = plan.capacity;
   if (perSecond >= rate || binding === 'cores') return undefined;
   const remedy = {
-    slots: `raise C to ${Math.ceil((plan.concurrency * rate) / perSecond)}, or W to ${Math.ceil((plan.workers * rate) / perSecond)}`,
+    slots: `raise ${adapts ? 'CONCURRENCY_MAX' : 'C'} to ${Math.ceil((plan.concurrency * rate) / perSecond)}, or W to ${Math.ceil((plan.workers * rate) / perSecond)}`,
     process: `raise W to ${Math.ceil((plan.workers * rate) / perSecond)}`,
     pool: `raise DATABASE_POOL_SIZE to ${Math.ceil((plan.poolSize * rate) / perSecond)}`,
   }[binding];

@@ -292,6 +292,20 @@ describe('plan --check', () => {
     await expect(check('A=1\n\0\n')).rejects.toThrow(/expected a text file/);
   });
 
+  it('judges an adaptive worker by the most that it may hold, and lets it find less', async () => {
+    const lines = 'WORKER_REPLICAS=2\nCONCURRENCY_MODE=adaptive\nMESSAGE_CONCURRENCY_PER_WORKER=1\nCONCURRENCY_MAX=';
+    const at = async (most: number, memory = '8GiB') =>
+      (await planned(`--cores 4 --rate 500/s --memory ${memory} --check ${written('.env', `${lines}${most}`)}`))
+        .problems;
+    expect(await at(101)).toEqual([]);
+    // Pinned, so many would be hoarded.
+    expect(await at(10_000)).toEqual([]);
+    expect(await at(10_000, '300MiB')).toEqual([expect.stringMatching(/^memory: .*10000 x/)]);
+    expect((await planned(`--cores 4 --rate 2000/s --check ${written('.env', `${lines}1`)}`)).problems).toEqual([
+      expect.stringContaining('raise CONCURRENCY_MAX to'),
+    ]);
+  });
+
   it('refuses a C that an adaptive worker never reaches', async () => {
     const adaptive = 'CONCURRENCY_MODE=adaptive\nCONCURRENCY_MAX=100\nMESSAGE_CONCURRENCY_PER_WORKER=720\n';
     expect(await check(adaptive)).toEqual([expect.stringContaining('expected at most CONCURRENCY_MAX (100)')]);

@@ -21,6 +21,8 @@ export interface PlanInput {
   readonly apiPoolSize: number;
   readonly surge: number;
   readonly maxReplicas: number | undefined;
+  /** Whether each worker finds its C by itself, up to `fixed.concurrency`: it then holds no more than it works on. */
+  readonly adapts: boolean;
   /** What the operator has decided already. */
   readonly fixed: {
     readonly workers?: number;
