@@ -21,7 +21,7 @@ const SHORTEST_LOOK = 1_000;
 const TURNS = 2;
 const MANY = 200;
 
-/** And on more where a count of messages is too near to what decides: a second's is off by a sixth (docs/tuning.md). */
+/** And on more where the throughput is too near to what decides: what a second counts is off by a sixth (docs/tuning.md). */
 const LONGEST_LOOK = 4_000;
 
 /** After a change, what was in flight before it ends first, and then as much again; it says nothing of the new rung. */
@@ -140,8 +140,8 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     // Where they wait for connections it need not be waited for messages to end.
     if (rungsThatWait(seen) > 0) return this.decide(seen);
     if (ended < Math.min(TURNS * this.concurrency, MANY)) return;
-    const mayBeChance = isCounted(seconds, seen.time) && !this.decisions.isClear(seen.throughput);
-    if (!mayBeChance || seconds * 1_000 >= LONGEST_LOOK) this.decide(seen);
+    const isClear = this.decisions.isClear(seen.throughput, isCounted(seconds, seen.time));
+    if (isClear || seconds * 1_000 >= LONGEST_LOOK) this.decide(seen);
   }
 
   /** Short messages are on their way to and from the broker for most of their time, and never all in flight, however many wait. */

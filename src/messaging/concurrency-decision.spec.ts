@@ -119,7 +119,7 @@ describe('the decision on concurrency', () => {
           sum += throughput * (1 + chance[done.length] / 1_000);
           seconds++;
           done.push(throughput);
-        } while (seconds < 4 && !decisions.isClear(sum / seconds));
+        } while (seconds < 4 && !decisions.isClear(sum / seconds, true));
         const seen = { ...see({ time: 8, slots: 600 }, LADDER[rung]), throughput: sum / seconds };
         rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
       }
@@ -137,6 +137,21 @@ describe('the decision on concurrency', () => {
       expect(walk(decisions, during, 8, near).at(-1)).toBeGreaterThanOrEqual(before);
       walk(decisions, before, 60, near);
     }
+  });
+
+  it('asks for a longer look where a step up is in doubt, and where a count is; a step down in time waits for nothing', () => {
+    const decisions = new ConcurrencyDecisions();
+    const { throughput } = see(near, 200);
+    expect(decisions.isClear(throughput, true)).toBe(true);
+    expect(decisions.decide(see(near, 200), MIDST)).toEqual({ steps: 1, reason: 'PROBE' });
+    for (const isCounted of [true, false]) {
+      expect(decisions.isClear(throughput * 1.05, isCounted)).toBe(false);
+      expect(decisions.isClear(throughput * 1.5, isCounted)).toBe(true);
+      expect(decisions.isClear(throughput * 0.5, isCounted)).toBe(true);
+    }
+    expect(decisions.decide(see({ ...near, slots: 200 }, 300), MIDST)?.reason).toBe('NOTHING_GAINED');
+    expect(decisions.isClear(throughput, true)).toBe(false);
+    expect(decisions.isClear(throughput, false)).toBe(true);
   });
 
   it('goes down at once by two rungs where messages take several times longer', () => {

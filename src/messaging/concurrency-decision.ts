@@ -137,9 +137,14 @@ export class ConcurrencyDecisions {
   private wait = 0;
   private pause = PAUSE.first;
 
-  /** Whether such a throughput, messages a second, is enough to judge the last step, or a suspicion; if not, a longer look is better. */
-  isClear(throughput: number): boolean {
-    if (!this.taken) return this.suspected === undefined;
+  /**
+   * Whether such a throughput is enough to judge the last step, or a suspicion; if not, a longer look is better.
+   * @param throughput messages a second
+   * @param isCounted and so less sure; otherwise a step down waits for nothing, as messages do then
+   */
+  isClear(throughput: number, isCounted: boolean): boolean {
+    if (!this.taken) return !isCounted || this.suspected === undefined;
+    if (this.taken.steps < 0 && !isCounted) return true;
     const ratio = throughput / (this.taken.throughput * (this.taken.steps > 0 ? GAIN : LOSS));
     return ratio > CLEAR || ratio < 1 / CLEAR;
   }
