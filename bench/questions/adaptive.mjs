@@ -44,19 +44,26 @@ export default {
   minutes: 10,
   targets: [
     {
+      name: '200 ms external, from C = 1: seconds until 0.9 of the pinned best, kept for three',
+      of: 'adaptive, 200 ms',
+      figure: 'seconds_to',
+      atMost: 60,
+    },
+    {
       name: '200 ms external, from C = 1: rate after 40 to 60 s ÷ pinned best',
       of: 'adaptive, 200 ms',
       against: 'pinned best, 200 ms',
       figure: 'rate',
-      atLeast: 0.9,
+      // A rung lower is 315 where 400 is best, and a busy neighbour of the machine lasts up to twenty seconds.
+      atLeast: 0.8,
     },
     {
       name: 'nothing but the database, from C = 1: rate after 40 to 60 s ÷ pinned best',
       of: 'adaptive, no service',
       against: 'pinned best, no service',
       figure: 'rate',
-      // From C = 12 to 62 a rung more gains 5 % in the mean, which is what a step must (GAIN in concurrency-decision.ts), and less than one
-      // can be told from the noise: four of those are 0.8.
+      // From C = 12 to 62 a rung more gains 5 % in the mean, less than a step must (GAIN in concurrency-decision.ts): four of those
+      // are 0.8, and the noise of this machine is about as much.
       atLeast: 0.7,
     },
     {
@@ -156,11 +163,11 @@ async function atExternalService({ rise, slower, window, warm }, context) {
       ({ run, ms }) => measurement(`pinned C=${run.concurrency}, ${ms} ms`, run),
     ),
     measurement('pinned best, 200 ms', mean(again)),
-    measurement('adaptive, 200 ms', { ...end(rise), seconds_to: reached(watched, 0, rise, 0.9 * mean(again).rate) }),
+    measurement('adaptive, 200 ms', { ...end(rise), ...reached(watched, 0, rise, 0.9 * mean(again).rate) }),
     measurement('pinned best, 800 ms', bestSlow),
     measurement('adaptive, 800 ms', {
       ...end(rise + slower),
-      seconds_to: reached(watched, rise + 2, rise + slower, 0.9 * bestSlow.rate) - rise,
+      ...reached(watched, rise, rise + slower, 0.9 * bestSlow.rate),
     }),
   ];
   const marks = [{ at: rise, label: 'external service four times slower' }];
@@ -356,14 +363,15 @@ function over(moments, from, to) {
   };
 }
 
-/** Seconds until a rate is reached and kept for three seconds in the mean; the end, when it is not. @param {readonly Moment[]} moments @param {number} from @param {number} to @param {number} rate */
+/** Seconds from `from` until a rate is reached and kept for three seconds in the mean; no figure where it is not. @param {readonly Moment[]} moments @param {number} from @param {number} to @param {number} rate */
 function reached(moments, from, to, rate) {
-  const inside = moments.filter((moment) => moment.at > from && moment.at <= to);
+  // What ends in the first two seconds began before.
+  const inside = moments.filter((moment) => moment.at > (from === 0 ? 0 : from + 2) && moment.at <= to);
   const found = inside.find((_, index) => {
     const three = inside.slice(index, index + 3);
     return three.length === 3 && three.reduce((sum, one) => sum + one.rate, 0) / 3 >= rate;
   });
-  return found?.at ?? to;
+  return found ? { seconds_to: found.at - from } : {};
 }
 
 /** @template {{ rate: number }} T @param {T[]} runs @returns {T} */

@@ -51,10 +51,10 @@ export interface Decision {
 }
 
 /** A step up must raise the throughput by this much; steps are of 50 %. */
-const GAIN = 1.05;
+const GAIN = 1.06;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
-const LOSS = 1 / 1.06;
+const LOSS = 1 / GAIN;
 
 /** A look whose throughput is as near as this to what decides on the last step may be on either side of it by chance. */
 const CLEAR = 1.2;
