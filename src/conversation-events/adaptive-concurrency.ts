@@ -13,8 +13,8 @@ import { TOPOLOGY } from '../messaging/tokens';
 import type { Topology } from '../messaging/topology';
 import { Metrics } from '../observability/metrics';
 
-/** How often to look at what is in flight, milliseconds: a handful of reads. */
-const SAMPLE_INTERVAL = 100;
+/** How often to look at what is in flight, milliseconds: a handful of reads, but a process that slept must be woken for them. */
+const SAMPLE_INTERVAL = 250;
 
 /** A decision rests on at least this long, milliseconds, and on each message in flight having ended twice, or on this many. */
 const SHORTEST_LOOK = 1_000;
