@@ -192,6 +192,9 @@ export class ConcurrencyDecisions {
       return undefined;
     }
     if (room.above === 0) return room.below > 0 ? this.take(-1, 'PROBE', seen, room, true) : undefined;
+    // A small gain may be a slow moment's end, or a fast one: then nothing is lost by a step back either.
+    if (taken && room.below > 0 && seen.throughput < taken.throughput * GAIN * CLEAR)
+      return this.take(-taken.steps, 'PROBE', seen, room, true);
     // Far below any limit, two rungs at once: it is idle that costs most.
     const farBelow = taken && seen.eventLoop < EVENT_LOOP_ROOM / 2 && seen.poolWaits < POOL_ROOM;
     return this.take(farBelow ? 2 : 1, taken ? 'THROUGHPUT_GAINED' : 'PROBE', seen, room);
