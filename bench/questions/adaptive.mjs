@@ -363,7 +363,7 @@ function over(moments, from, to) {
   };
 }
 
-/** Seconds from `from` until a rate is reached and kept for three seconds in the mean; no figure where it is not. @param {readonly Moment[]} moments @param {number} from @param {number} to @param {number} rate */
+/** Seconds from `from` until a rate is reached and kept for three seconds in the mean; no figure where it is not. @param {readonly Moment[]} moments @param {number} from @param {number} to @param {number} rate @returns {Record<string, number>} */
 function reached(moments, from, to, rate) {
   // What ends in the first two seconds began before.
   const inside = moments.filter((moment) => moment.at > (from === 0 ? 0 : from + 2) && moment.at <= to);
