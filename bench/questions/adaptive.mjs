@@ -41,7 +41,7 @@ const STEADY_WINDOW_MS = 12_000;
 export default {
   name: 'adaptive',
   asks: 'Does an adaptive worker find its concurrency, and what does that cost?',
-  minutes: 10,
+  minutes: 11,
   targets: [
     {
       name: '200 ms external, from C = 1: seconds until 0.9 of the pinned best, kept for three',

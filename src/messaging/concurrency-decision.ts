@@ -203,7 +203,7 @@ export class ConcurrencyDecisions {
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
     const steps = Math.max(-room.below, Math.min(room.above, rungs));
     const time = timeOf(seen);
-    const throughput = this.mean.looks > 0 ? this.mean.throughput : seen.throughput;
+    const { throughput } = this.mean;
     this.taken = { steps, reason, throughput, time, usual: this.settledTime ?? time, nothingAbove };
     return { steps, reason };
   }
