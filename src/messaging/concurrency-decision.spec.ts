@@ -241,6 +241,24 @@ describe('the decision on concurrency', () => {
     expect(walk(decisions, LADDER[rung], 4, farAway)).toEqual([140, 93, 140, 140]);
   });
 
+  it('backs off as soon where that look saw the database fast for most of its time', () => {
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    const gained = fc.double({ min: 1, max: 1.3, noNaN: true });
+    fc.assert(
+      fc.property(share, gained, (slow, gain) => {
+        const decisions = new ConcurrencyDecisions();
+        const [before] = walk(decisions, 200, 60, near).slice(-1);
+        let rung = rungFor(LADDER, before);
+        const decide = (seen: Observation) => (rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0);
+        while (LADDER[rung] === before) decide(see(near, LADDER[rung]));
+        const [fast, far] = [near, farAway].map((service) => see(service, LADDER[rung]));
+        decide({ ...fast, throughput: (1 - slow) * gain * fast.throughput + slow * far.throughput });
+        expect(walk(decisions, LADDER[rung], 6, farAway).slice(3)).toEqual([140, 140, 140]);
+      }),
+      { seed: 6 },
+    );
+  });
+
   it('rises again at once when the database is itself again', () => {
     const decisions = new ConcurrencyDecisions();
     const [high] = walk(decisions, 200, 60, near).slice(-1);

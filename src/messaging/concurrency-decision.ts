@@ -230,6 +230,12 @@ export class ConcurrencyDecisions {
         this.settle(timeOf(seen), room.below);
         return undefined;
       }
+      // Fewer in flight never lose that much: what there was before was seen in another world, at least in part.
+      if (seen.throughput < fall.throughput * STEP ** fall.steps * COLLAPSE && room.below > 0) {
+        const steps = -Math.min(room.below, rungsTooMany(timeOf(seen), fall.usual));
+        this.taken = { ...fall, steps, reason: 'SLOWER', throughput: seen.throughput, nothingAbove: false };
+        return { steps, reason: 'SLOWER' };
+      }
       const steps = rungsThatLost(fall, seen);
       if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY') {
         this.settle(fall.time / STEP ** (-fall.steps - steps), room.below + steps);
