@@ -55,6 +55,8 @@ const GAIN = 1.06;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
 const LOSS = 1 / GAIN;
+/** After a step down for SLOWER: each of the several rungs may lose a little, and noise must not send it back for those. */
+const LOSS_WHERE_SLOWER = LOSS ** 2;
 
 /** A look whose throughput is as near as this to what decides on the last step may be on either side of it by chance. */
 const CLEAR = 1.2;
@@ -120,9 +122,15 @@ interface Step {
   readonly nothingAbove: boolean;
 }
 
+/** Messages a second that must be seen after a step, or it was the wrong way. */
+function wanted({ throughput, steps, reason }: Step): number {
+  if (steps > 0) return throughput * GAIN;
+  return throughput * (reason === 'SLOWER' ? LOSS_WHERE_SLOWER : LOSS);
+}
+
 /** Rungs to go back: no more of a fall than could have lost as much. */
 function rungsThatLost(fall: Step, seen: Observation): number {
-  const rungs = Math.ceil(Math.log((fall.throughput * LOSS) / seen.throughput) / Math.log(STEP));
+  const rungs = Math.ceil(Math.log(wanted(fall) / seen.throughput) / Math.log(STEP));
   return Math.max(1, Math.min(-fall.steps, rungs));
 }
 
@@ -140,12 +148,12 @@ export class ConcurrencyDecisions {
   /**
    * Whether such a throughput is enough to judge the last step, or a suspicion; if not, a longer look is better.
    * @param throughput messages a second
-   * @param isCounted and so less sure; otherwise a step down waits for nothing, as messages do then
+   * @param isCounted and so less sure; otherwise a step down that seems to lose nothing is judged at once
    */
   isClear(throughput: number, isCounted: boolean): boolean {
     if (!this.taken) return !isCounted || this.suspected === undefined;
-    if (this.taken.steps < 0 && !isCounted) return true;
-    const ratio = throughput / (this.taken.throughput * (this.taken.steps > 0 ? GAIN : LOSS));
+    const ratio = throughput / wanted(this.taken);
+    if (this.taken.steps < 0 && !isCounted && ratio > 1) return true;
     return ratio > CLEAR || ratio < 1 / CLEAR;
   }
 
@@ -166,7 +174,7 @@ export class ConcurrencyDecisions {
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
     const waiting = rungsThatWait(seen);
     if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
-    if (taken && taken.steps > 0 && seen.throughput < taken.throughput * GAIN) return this.takeBack(taken, seen, room);
+    if (taken && taken.steps > 0 && seen.throughput < wanted(taken)) return this.takeBack(taken, seen, room);
     if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
@@ -219,13 +227,14 @@ export class ConcurrencyDecisions {
     const collapsed = seen.throughput < rise.throughput * COLLAPSE;
     const throughput = collapsed ? seen.throughput : rise.throughput;
     const steps = -Math.min(room.below - rise.steps, rungsTooMany(timeOf(seen), rise.time));
-    this.taken = { ...rise, steps, reason, throughput, nothingAbove: !collapsed };
-    return { steps: steps - rise.steps, reason };
+    const all = steps - rise.steps;
+    this.taken = { ...rise, steps: collapsed ? all : steps, reason, throughput, nothingAbove: !collapsed };
+    return { steps: all, reason };
   }
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
   private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
-    if (seen.throughput < fall.throughput * LOSS) {
+    if (seen.throughput < wanted(fall)) {
       if (fall.reason === 'ERRORS') {
         this.settle(timeOf(seen), room.below);
         return undefined;
