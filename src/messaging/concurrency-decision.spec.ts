@@ -286,6 +286,14 @@ describe('the decision on concurrency', () => {
     );
   });
 
+  it('goes back up, and no further down, where what there is to do runs out after a step down', () => {
+    const decisions = new ConcurrencyDecisions();
+    const [before] = walk(decisions, 200, 60, near).slice(-1);
+    let rung = rungFor(LADDER, before);
+    while (LADDER[rung] >= before) rung += decisions.decide(see(near, LADDER[rung]), roomAt(rung))?.steps ?? 0;
+    expect(walk(decisions, LADDER[rung], 3, near, 5)).toEqual([before, before, before]);
+  });
+
   it('rises again at once when the database is itself again', () => {
     const decisions = new ConcurrencyDecisions();
     const [high] = walk(decisions, 200, 60, near).slice(-1);

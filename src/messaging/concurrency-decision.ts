@@ -240,7 +240,8 @@ export class ConcurrencyDecisions {
         return undefined;
       }
       // Fewer in flight never lose that much: what there was before was seen in another world, at least in part.
-      if (seen.throughput < fall.throughput * STEP ** fall.steps * COLLAPSE && room.below > 0) {
+      const isOther = seen.throughput < fall.throughput * STEP ** fall.steps * COLLAPSE && seen.full >= FULL_ENOUGH;
+      if (isOther && room.below > 0) {
         const steps = -Math.min(room.below, rungsTooMany(timeOf(seen), fall.usual));
         this.taken = { ...fall, steps, reason: 'SLOWER', throughput: seen.throughput, nothingAbove: false };
         return { steps, reason: 'SLOWER' };
