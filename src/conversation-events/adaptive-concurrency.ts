@@ -187,6 +187,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       processing_ms: round(seen.time),
       event_loop: round(seen.eventLoop),
       pool_waits: round(seen.poolWaits),
+      pool_waiting: round(seen.poolWaiting),
     });
     this.show();
     void this.consumers.useChannels(this.rung + 1);

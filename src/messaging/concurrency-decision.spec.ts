@@ -48,6 +48,14 @@ function walk(
   });
 }
 
+/** A look as a worker takes it: a second, and up to four where they are in doubt. @returns messages a second in the mean */
+function lookUntilClear(decisions: ConcurrencyDecisions, isCounted: boolean, nextSecond: () => number): number {
+  const seconds: number[] = [];
+  do seconds.push(nextSecond());
+  while (seconds.length < 4 && !decisions.isClear(mean(seconds), isCounted));
+  return mean(seconds);
+}
+
 describe('the decision on concurrency', () => {
   it('rises from 1 to where nothing more is gained', () => {
     const reached = walk(new ConcurrencyDecisions(), 1, 30, { time: 200, slots: 60 });
@@ -105,12 +113,15 @@ describe('the decision on concurrency', () => {
       const decisions = new ConcurrencyDecisions();
       let rung = rungFor(LADDER, walk(decisions, 200, 60, near).at(-1)!);
       const reached: number[] = [];
+      let second = 0;
       while (reached.length < 20) {
         const off = LADDER[rung] > 93 ? 0.04 : 0.07;
-        let [sum, seconds] = [0, 0];
-        do sum += farAwayAt(LADDER[rung]) * (1 + off * chance[4 * reached.length + seconds++]);
-        while (seconds < 4 && !decisions.isClear(sum / seconds, false));
-        const seen = { ...see(farAway, LADDER[rung]), throughput: sum / seconds };
+        const throughput = lookUntilClear(
+          decisions,
+          false,
+          () => farAwayAt(LADDER[rung]) * (1 + off * chance[second++]),
+        );
+        const seen = { ...see(farAway, LADDER[rung]), throughput };
         rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
         reached.push(LADDER[rung]);
       }
@@ -138,14 +149,9 @@ describe('the decision on concurrency', () => {
       let rung = 0;
       const done: number[] = [];
       while (done.length < 300) {
-        const throughput = throughputAt(LADDER[rung]);
-        let [sum, seconds] = [0, 0];
-        do {
-          sum += throughput * (1 + chance[done.length] / 1_000);
-          seconds++;
-          done.push(throughput);
-        } while (seconds < 4 && !decisions.isClear(sum / seconds, true));
-        const seen = { ...see({ time: 8, slots: 600 }, LADDER[rung]), throughput: sum / seconds };
+        const rate = throughputAt(LADDER[rung]);
+        const throughput = lookUntilClear(decisions, true, () => rate * (1 + chance[done.push(rate) - 1] / 1_000));
+        const seen = { ...see({ time: 8, slots: 600 }, LADDER[rung]), throughput };
         rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
       }
       return mean(done.slice(40)) / most;
