@@ -30,10 +30,10 @@ const SETTLING_TURNS = 1;
 /** In flight is all that may be when this share of it is: some are always on their way between an ack and the next delivery. */
 const FULL = 0.9;
 
-/** Samples so far: all of them, the sum of what was in flight, those with all in flight, those with waits for a connection, and the sum of what waited. */
-const NO_SAMPLES = { all: 0, inFlight: 0, full: 0, poolWaits: 0, poolWaiting: 0 };
+/** Samples so far: all of them, the sum of what was in flight, those with waits for a connection, and the sum of what waited. */
+const NO_SAMPLES = { all: 0, inFlight: 0, poolWaits: 0, poolWaiting: 0 };
 
-interface Seen extends Observation {
+interface Seen extends Omit<Observation, 'isFull'> {
   /** Mean processing time, milliseconds. */
   readonly time: number;
 }
@@ -43,8 +43,10 @@ interface Beginning {
   readonly at: number;
   readonly progress: DeliveryProgress;
   readonly loop: EventLoopUtilization;
-  /** Whether as much as may be in flight waits in the queue. */
-  backlog?: boolean;
+  /** Whether there has been enough to do so far. */
+  isFull: Promise<boolean>;
+  /** What is decided on it waits for that. */
+  isOver: boolean;
 }
 
 /** A look of fewer rounds than this may see a wave of messages more or less than it should. */
@@ -123,13 +125,13 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       if (inFlight > this.concurrency) this.changedAt = progress.ended;
       // What was in flight at the change is on its way out.
       if (progress.ended - this.changedAt < SETTLING_TURNS * this.concurrency) return;
-      this.since = { at: performance.now(), progress: { ...progress }, loop: performance.eventLoopUtilization() };
-      void this.askWhatWaits(this.since);
+      this.since = this.begin(inFlight);
       return;
     }
+    if (this.since.isOver) return;
     this.samples.all++;
     this.samples.inFlight += inFlight;
-    if (inFlight >= FULL * this.concurrency) this.samples.full++;
+    this.since.isFull = this.since.isFull.then((isFull) => isFull && this.isEnough(inFlight));
     const { waitingCount } = poolFigures(this.dataSource);
     if (waitingCount > 0) this.samples.poolWaits++;
     this.samples.poolWaiting += waitingCount;
@@ -138,29 +140,52 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     if (seconds * 1_000 < SHORTEST_LOOK || ended === 0) return;
     const seen = this.observe(this.since, ended, seconds);
     // Where they wait for connections it need not be waited for messages to end.
-    if (rungsThatWait(seen) > 0) return this.decide(seen);
+    if (rungsThatWait(seen) > 0) return void this.end(this.since, seen);
     if (ended < Math.min(TURNS * this.concurrency, MANY)) return;
     const isClear = this.decisions.isClear(seen.throughput, isCounted(seconds, seen.time));
-    if (isClear || seconds * 1_000 >= LONGEST_LOOK) this.decide(seen);
+    if (isClear || seconds * 1_000 >= LONGEST_LOOK) void this.end(this.since, seen);
   }
 
-  /** Short messages are on their way to and from the broker for most of their time, and never all in flight, however many wait. */
-  private async askWhatWaits(look: Beginning): Promise<void> {
+  private begin(inFlight: number): Beginning {
+    return {
+      at: performance.now(),
+      progress: { ...this.deliveries.progress },
+      loop: performance.eventLoopUtilization(),
+      isFull: Promise.resolve(this.isEnough(inFlight)),
+      isOver: false,
+    };
+  }
+
+  /**
+   * Whether there is enough to do. Short messages are on their way to and from the broker for most of their time, and never all in
+   * flight, however many wait: there is as well where as much as may be in flight waits in the queue.
+   */
+  private isEnough(inFlight: number): boolean | Promise<boolean> {
+    return inFlight >= FULL * this.concurrency || this.hasBacklog();
+  }
+
+  private async hasBacklog(): Promise<boolean> {
     const { name } = this.topology.processing.queue;
     const ready = (await this.broker.queueFigures([name])).get(name)?.ready ?? 0;
-    look.backlog = ready >= this.concurrency;
+    return ready >= this.concurrency;
   }
 
-  private observe({ progress, loop, backlog }: Beginning, ended: number, seconds: number): Seen {
+  private async end(look: Beginning, seen: Seen): Promise<void> {
+    look.isOver = true;
+    const isFull = await look.isFull;
+    // Meanwhile it may have been paused.
+    if (this.since === look) this.decide({ ...seen, isFull });
+  }
+
+  private observe({ progress, loop }: Beginning, ended: number, seconds: number): Seen {
     const now = this.deliveries.progress;
-    const { all, inFlight, full, poolWaits, poolWaiting } = this.samples;
+    const { all, inFlight, poolWaits, poolWaiting } = this.samples;
     const time = (now.milliseconds - progress.milliseconds) / ended;
     return {
       ended,
       failed: now.failed - progress.failed,
       throughput: throughputOf(ended, seconds, inFlight / all, time),
       time,
-      full: backlog ? 1 : full / all,
       concurrency: this.concurrency,
       poolWaits: poolWaits / all,
       poolWaiting: poolWaiting / all,
@@ -168,7 +193,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     };
   }
 
-  private decide(seen: Seen): void {
+  private decide(seen: Seen & Observation): void {
     const decision = this.decisions.decide(seen, { above: this.ladder.length - 1 - this.rung, below: this.rung });
     this.lookAnew();
     if (!decision) {

@@ -19,7 +19,7 @@ function see({ time, slots, pool = false }: Service, concurrency: number, demand
     ended: throughput,
     failed: 0,
     throughput,
-    full: inFlight >= concurrency ? 1 : 0,
+    isFull: inFlight >= concurrency,
     concurrency,
     poolWaits: pool && inFlight > slots ? 1 : 0,
     poolWaiting: pool ? Math.max(0, inFlight - slots) : 0,
@@ -292,12 +292,28 @@ describe('the decision on concurrency', () => {
     );
   });
 
-  it('goes back up, and no further down, where what there is to do runs out after a step down', () => {
+  it('judges a step, up or down, only once there is enough to do again', () => {
+    const isHigher = (concurrency: number, before: number) => concurrency > before;
+    const isLower = (concurrency: number, before: number) => concurrency < before;
+    for (const isStep of [isHigher, isLower]) {
+      const [drained, never] = [true, false].map((isDrained) => {
+        const decisions = new ConcurrencyDecisions();
+        const [before] = walk(decisions, 200, 60, near).slice(-1);
+        let rung = rungFor(LADDER, before);
+        while (!isStep(LADDER[rung], before))
+          rung += decisions.decide(see(near, LADDER[rung]), roomAt(rung))?.steps ?? 0;
+        const stepped = LADDER[rung];
+        if (isDrained) expect(walk(decisions, stepped, 30, near, 5)).toEqual(Array(30).fill(stepped));
+        return walk(decisions, stepped, 30, near);
+      });
+      expect(drained).toEqual(never);
+    }
+  });
+
+  it('measures a step against looks at which there was enough to do', () => {
     const decisions = new ConcurrencyDecisions();
-    const [before] = walk(decisions, 200, 60, near).slice(-1);
-    let rung = rungFor(LADDER, before);
-    while (LADDER[rung] >= before) rung += decisions.decide(see(near, LADDER[rung]), roomAt(rung))?.steps ?? 0;
-    expect(walk(decisions, LADDER[rung], 3, near, 5)).toEqual([before, before, before]);
+    walk(decisions, 60, 5, { time: 200, slots: 60 }, 5);
+    expect(walk(decisions, 62, 3, { time: 200, slots: 60 })).toEqual([93, 41, 62]);
   });
 
   it('rises again at once when the database is itself again', () => {

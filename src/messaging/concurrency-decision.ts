@@ -17,8 +17,8 @@ export interface Observation {
   readonly failed: number;
   /** Messages a second. */
   readonly throughput: number;
-  /** Share of the samples in which all that may be in flight was in flight; 1 where as much again waits in the queue. */
-  readonly full: number;
+  /** Whether there was enough to do, from its beginning to its end: no more could have been in flight. */
+  readonly isFull: boolean;
   /** What may be in flight. */
   readonly concurrency: number;
   /** Share of the samples in which work waited for a connection of the pool; and how much of it, in the mean. */
@@ -75,7 +75,6 @@ const STEADY = 1.2;
 /** More in flight never loses as much, nor do fewer gain as much: the throughput is another world's. */
 const COLLAPSE = 0.7;
 
-const FULL_ENOUGH = 0.5;
 /** Up to this share of samples with a wait for a connection, the pool is no limit yet. */
 const POOL_ROOM = 0.3;
 const EVENT_LOOP_FULL = 0.95;
@@ -159,27 +158,27 @@ export class ConcurrencyDecisions {
 
   /** @returns undefined to stay */
   decide(seen: Observation, room: Room): Decision | undefined {
-    const looks = Math.min(REMEMBERED_LOOKS, this.mean.looks + 1);
-    this.mean = { looks, throughput: this.mean.throughput + (seen.throughput - this.mean.throughput) / looks };
+    if (seen.isFull) this.remember(seen);
     const decision = this.judge(seen, room);
     if (decision) this.forget();
     return decision;
   }
 
   private judge(seen: Observation, room: Room): Decision | undefined {
+    if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
+    const waiting = rungsThatWait(seen);
+    if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
+    // How much is done says nothing of what could be where there is not enough to do: the last step is judged when there is.
+    if (!seen.isFull) return undefined;
     const { taken, suspected } = this;
     const time = timeOf(seen);
     this.taken = undefined;
     this.suspected = undefined;
-    if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
-    const waiting = rungsThatWait(seen);
-    if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
     if (taken && taken.steps > 0 && seen.throughput < wanted(taken)) return this.takeBack(taken, seen, room);
     if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
-    const isFull = seen.full >= FULL_ENOUGH;
-    if (this.settledTime !== undefined && isFull) {
+    if (this.settledTime !== undefined) {
       if (time > this.settledTime * SLOWER && room.below > 0) {
         // The look in which it became slower saw both worlds, and while it becomes slower still there is nothing to judge a step by.
         if (suspected !== undefined && time < suspected * STEADY)
@@ -194,7 +193,6 @@ export class ConcurrencyDecisions {
       this.wait--;
       return undefined;
     }
-    if (!isFull) return undefined;
     if (seen.eventLoop > EVENT_LOOP_ROOM) {
       this.settledTime ??= time;
       return undefined;
@@ -211,7 +209,7 @@ export class ConcurrencyDecisions {
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
     const steps = Math.max(-room.below, Math.min(room.above, rungs));
     const time = timeOf(seen);
-    const { throughput } = this.mean;
+    const { throughput } = seen.isFull ? this.mean : seen;
     this.taken = { steps, reason, throughput, time, usual: this.settledTime ?? time, nothingAbove };
     return { steps, reason };
   }
@@ -240,7 +238,7 @@ export class ConcurrencyDecisions {
         return undefined;
       }
       // Fewer in flight never lose that much: what there was before was seen in another world, at least in part.
-      const isOther = seen.throughput < fall.throughput * STEP ** fall.steps * COLLAPSE && seen.full >= FULL_ENOUGH;
+      const isOther = seen.throughput < fall.throughput * STEP ** fall.steps * COLLAPSE;
       if (isOther && room.below > 0) {
         const steps = -Math.min(room.below, rungsTooMany(timeOf(seen), fall.usual));
         this.taken = { ...fall, steps, reason: 'SLOWER', throughput: seen.throughput, nothingAbove: false };
@@ -261,8 +259,7 @@ export class ConcurrencyDecisions {
       this.lookAnew();
       return this.take(-fall.steps, 'PROBE', seen, room);
     }
-    const goesOn = hadWaited ? seen.full >= FULL_ENOUGH : seen.eventLoop > EVENT_LOOP_FULL;
-    if (room.below > 0 && goesOn) {
+    if (room.below > 0 && (hadWaited || seen.eventLoop > EVENT_LOOP_FULL)) {
       const reason = hadWaited ? fall.reason : 'EVENT_LOOP_BUSY';
       // Judged by what there was before the first of them, or small losses would add up.
       const steps = -Math.min(room.below, hadWaited ? rungsTooMany(timeOf(seen), fall.usual) : 1);
@@ -279,6 +276,11 @@ export class ConcurrencyDecisions {
     this.wait = this.pause;
     this.settledTime = time;
     this.settledRung = rung;
+  }
+
+  private remember({ throughput }: Observation): void {
+    const looks = Math.min(REMEMBERED_LOOKS, this.mean.looks + 1);
+    this.mean = { looks, throughput: this.mean.throughput + (throughput - this.mean.throughput) / looks };
   }
 
   private forget(): void {
