@@ -33,7 +33,7 @@ const FULL = 0.9;
 /** Samples so far: all of them, the sum of what was in flight, those with waits for a connection, and the sum of what waited. */
 const NO_SAMPLES = { all: 0, inFlight: 0, poolWaits: 0, poolWaiting: 0 };
 
-interface Seen extends Omit<Observation, 'isFull'> {
+interface Seen extends Observation {
   /** Mean processing time, milliseconds. */
   readonly time: number;
 }
@@ -52,9 +52,9 @@ interface Beginning {
 /** A look of fewer rounds than this may see a wave of messages more or less than it should. */
 const ROUNDS_TO_COUNT = 10;
 
-/** Whether a look of `seconds` is of so many rounds of `time` milliseconds that messages are best counted. */
-function isCounted(seconds: number, time: number): boolean {
-  return 1_000 * seconds >= ROUNDS_TO_COUNT * time;
+/** Whether messages of `time` milliseconds are best counted, since there are many rounds of them in any look. */
+function isCounted(time: number): boolean {
+  return SHORTEST_LOOK >= ROUNDS_TO_COUNT * time;
 }
 
 /**
@@ -66,7 +66,7 @@ function isCounted(seconds: number, time: number): boolean {
  * @param time that a message took in the mean, milliseconds
  */
 export function throughputOf(ended: number, seconds: number, inFlight: number, time: number): number {
-  return isCounted(seconds, time) ? ended / seconds : (1_000 * inFlight) / time;
+  return isCounted(time) ? ended / seconds : (1_000 * inFlight) / time;
 }
 
 /**
@@ -142,8 +142,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     // Where they wait for connections it need not be waited for messages to end.
     if (rungsThatWait(seen) > 0) return void this.end(this.since, seen);
     if (ended < Math.min(TURNS * this.concurrency, MANY)) return;
-    const isClear = this.decisions.isClear(seen.throughput, isCounted(seconds, seen.time));
-    if (isClear || seconds * 1_000 >= LONGEST_LOOK) void this.end(this.since, seen);
+    if (this.decisions.isClear(seen) || seconds * 1_000 >= LONGEST_LOOK) void this.end(this.since, seen);
   }
 
   private begin(inFlight: number): Beginning {
@@ -170,14 +169,14 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     return ready >= this.concurrency;
   }
 
-  private async end(look: Beginning, seen: Seen): Promise<void> {
+  private async end(look: Beginning, seen: Omit<Seen, 'isFull'>): Promise<void> {
     look.isOver = true;
     const isFull = await look.isFull;
     // Meanwhile it may have been paused.
     if (this.since === look) this.decide({ ...seen, isFull });
   }
 
-  private observe({ progress, loop }: Beginning, ended: number, seconds: number): Seen {
+  private observe({ progress, loop }: Beginning, ended: number, seconds: number): Omit<Seen, 'isFull'> {
     const now = this.deliveries.progress;
     const { all, inFlight, poolWaits, poolWaiting } = this.samples;
     const time = (now.milliseconds - progress.milliseconds) / ended;
@@ -185,6 +184,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
       ended,
       failed: now.failed - progress.failed,
       throughput: throughputOf(ended, seconds, inFlight / all, time),
+      isCounted: isCounted(time),
       time,
       concurrency: this.concurrency,
       poolWaits: poolWaits / all,
@@ -193,7 +193,7 @@ export class AdaptiveConcurrency implements OnApplicationBootstrap, OnModuleDest
     };
   }
 
-  private decide(seen: Seen & Observation): void {
+  private decide(seen: Seen): void {
     const decision = this.decisions.decide(seen, { above: this.ladder.length - 1 - this.rung, below: this.rung });
     this.lookAnew();
     if (!decision) {

@@ -19,6 +19,7 @@ function see({ time, slots, pool = false }: Service, concurrency: number, demand
     ended: throughput,
     failed: 0,
     throughput,
+    isCounted: false,
     isFull: inFlight >= concurrency,
     concurrency,
     poolWaits: pool && inFlight > slots ? 1 : 0,
@@ -52,7 +53,7 @@ function walk(
 function lookUntilClear(decisions: ConcurrencyDecisions, isCounted: boolean, nextSecond: () => number): number {
   const seconds: number[] = [];
   do seconds.push(nextSecond());
-  while (seconds.length < 4 && !decisions.isClear(mean(seconds), isCounted));
+  while (seconds.length < 4 && !decisions.isClear({ throughput: mean(seconds), isCounted }));
   return mean(seconds);
 }
 
@@ -138,26 +139,30 @@ describe('the decision on concurrency', () => {
     expect(after).toEqual([315, 140, 93, 140, 140, 140]);
   });
 
-  it('stays near where nothing more is gained however much the count of a second is off', () => {
-    // As measured with nothing but the database: 1,382/s at C = 12, 1,715/s at 62; of seconds the standard deviation was 16 %.
+  it('is near where nothing more is gained within a minute however much the count of a second is off', () => {
+    // As measured with nothing but the database: 1,382/s at C = 12, 1,715/s at 62; of seconds the standard deviation was 16 %, mostly
+    // from slow moments of a second or two.
     const most = 1_715;
     const throughputAt = (concurrency: number) => most * (1 - Math.exp(-((concurrency / 7) ** 0.65)));
-    const noise = fc.noBias(fc.integer({ min: -280, max: 280 }));
-    const reached = Array.from({ length: 50 }, (_, run) => {
-      const chance = fc.sample(noise, { seed: run, numRuns: 310 });
+    const off = fc.noBias(fc.integer({ min: -210, max: 210 }));
+    const slow = fc.noBias(fc.integer({ min: 0, max: 99 }));
+    const reached = Array.from({ length: 200 }, (_, run) => {
+      const chance = fc.sample(off, { seed: run, numRuns: 70 }).map((value) => 1 + value / 1_000);
+      const moments = fc.sample(slow, { seed: run, numRuns: 70 });
+      const factors = chance.map((value, n) => value * (Math.min(moments[n], moments[n - 1] ?? 99) < 10 ? 0.7 : 1));
       const decisions = new ConcurrencyDecisions();
       let rung = 0;
       const done: number[] = [];
-      while (done.length < 300) {
+      while (done.length < 60) {
         const rate = throughputAt(LADDER[rung]);
-        const throughput = lookUntilClear(decisions, true, () => rate * (1 + chance[done.push(rate) - 1] / 1_000));
-        const seen = { ...see({ time: 8, slots: 600 }, LADDER[rung]), throughput };
+        const throughput = lookUntilClear(decisions, true, () => rate * factors[done.push(rate) - 1]);
+        const seen = { ...see({ time: 8, slots: 600 }, LADDER[rung]), throughput, isCounted: true };
         rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
       }
-      return mean(done.slice(40)) / most;
+      return mean(done.slice(40, 60)) / most;
     });
     expect(mean(reached)).toBeGreaterThan(0.85);
-    expect(Math.min(...reached)).toBeGreaterThan(0.7);
+    expect(reached.filter((share) => share < 0.7).length).toBeLessThan(15);
   });
 
   it('is back where it was soon after a slow moment of the machine', () => {
@@ -173,18 +178,18 @@ describe('the decision on concurrency', () => {
   it('asks for a longer look where a step up is in doubt, and where a count is; a step down only where it seems to lose', () => {
     const decisions = new ConcurrencyDecisions();
     const { throughput } = see(near, 200);
-    expect(decisions.isClear(throughput, true)).toBe(true);
+    expect(decisions.isClear({ throughput, isCounted: true })).toBe(true);
     expect(decisions.decide(see(near, 200), MIDST)).toEqual({ steps: 1, reason: 'PROBE' });
     for (const isCounted of [true, false]) {
-      expect(decisions.isClear(throughput * 1.05, isCounted)).toBe(false);
-      expect(decisions.isClear(throughput * 1.5, isCounted)).toBe(true);
-      expect(decisions.isClear(throughput * 0.5, isCounted)).toBe(true);
+      expect(decisions.isClear({ throughput: throughput * 1.05, isCounted })).toBe(false);
+      expect(decisions.isClear({ throughput: throughput * 1.5, isCounted })).toBe(true);
+      expect(decisions.isClear({ throughput: throughput * 0.5, isCounted })).toBe(true);
     }
     expect(decisions.decide(see({ ...near, slots: 200 }, 300), MIDST)?.reason).toBe('NOTHING_GAINED');
-    expect(decisions.isClear(throughput, true)).toBe(false);
-    expect(decisions.isClear(throughput, false)).toBe(true);
-    expect(decisions.isClear(0.9 * throughput, false)).toBe(false);
-    expect(decisions.isClear(0.5 * throughput, false)).toBe(true);
+    expect(decisions.isClear({ throughput, isCounted: true })).toBe(false);
+    expect(decisions.isClear({ throughput, isCounted: false })).toBe(true);
+    expect(decisions.isClear({ throughput: 0.9 * throughput, isCounted: false })).toBe(false);
+    expect(decisions.isClear({ throughput: 0.5 * throughput, isCounted: false })).toBe(true);
   });
 
   it('goes back down where what a step up seemed to gain is not lost by a step back', () => {

@@ -17,6 +17,8 @@ export interface Observation {
   readonly failed: number;
   /** Messages a second. */
   readonly throughput: number;
+  /** Whether that is a count, which is off by a sixth from second to second. */
+  readonly isCounted: boolean;
   /** Whether there was enough to do, from its beginning to its end: no more could have been in flight. */
   readonly isFull: boolean;
   /** What may be in flight. */
@@ -50,7 +52,7 @@ export interface Decision {
   readonly reason: Reason;
 }
 
-/** A step up must raise the throughput by this much; steps are of 50 %. */
+/** A step up must raise the throughput by this much; steps are of 50 %, or two of those. */
 const GAIN = 1.06;
 
 /** After a step down, this much of the throughput must be left, or it was the wrong way. */
@@ -145,11 +147,10 @@ export class ConcurrencyDecisions {
   private pause = PAUSE.first;
 
   /**
-   * Whether such a throughput is enough to judge the last step, or a suspicion; if not, a longer look is better.
-   * @param throughput messages a second
-   * @param isCounted and so less sure; otherwise a step down that seems to lose nothing is judged at once
+   * Whether such a throughput is enough to judge the last step, or a suspicion; if not, a longer look is better. One that is no count is
+   * surer: then a step down that seems to lose nothing is judged at once.
    */
-  isClear(throughput: number, isCounted: boolean): boolean {
+  isClear({ throughput, isCounted }: Pick<Observation, 'throughput' | 'isCounted'>): boolean {
     if (!this.taken) return !isCounted || this.suspected === undefined;
     const ratio = throughput / wanted(this.taken);
     if (this.taken.steps < 0 && !isCounted && ratio > 1) return true;
@@ -201,9 +202,9 @@ export class ConcurrencyDecisions {
     // A small gain may be a slow moment's end, or a fast one: then nothing is lost by a step back either.
     if (taken && room.below > 0 && seen.throughput < taken.throughput * GAIN * CLEAR)
       return this.take(-taken.steps, 'PROBE', seen, room, true);
-    // Far below any limit, two rungs at once: it is idle that costs most.
+    // Far below any limit, two rungs at once: it is idle that costs most. What a rung gains cannot be told from what a count is off by.
     const farBelow = taken && seen.eventLoop < EVENT_LOOP_ROOM / 2 && seen.poolWaits < POOL_ROOM;
-    return this.take(farBelow ? 2 : 1, taken ? 'THROUGHPUT_GAINED' : 'PROBE', seen, room);
+    return this.take(farBelow || seen.isCounted ? 2 : 1, taken ? 'THROUGHPUT_GAINED' : 'PROBE', seen, room);
   }
 
   private take(rungs: number, reason: Reason, seen: Observation, room: Room, nothingAbove = false): Decision {
