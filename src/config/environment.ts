@@ -539,13 +539,18 @@ function crossFieldProblems(values: Partial<Environment>): string[] {
     }
   }
   const { CONCURRENCY_MIN: min, CONCURRENCY_MAX: max } = values;
-  if (adapts && min !== undefined && max !== undefined && min > max) {
+  if (min !== undefined && max !== undefined && min > max) {
     problems.push(`CONCURRENCY_MIN: expected at most CONCURRENCY_MAX (${max}), got ${min}`);
   }
   const start = values.MESSAGE_CONCURRENCY_PER_WORKER;
   if (adapts && start !== undefined && max !== undefined && start > max) {
     problems.push(
       `MESSAGE_CONCURRENCY_PER_WORKER: expected at most CONCURRENCY_MAX (${max}), which an adaptive worker never passes, got ${start}: lower it or raise CONCURRENCY_MAX`,
+    );
+  }
+  if (adapts && start !== undefined && min !== undefined && start < min) {
+    problems.push(
+      `MESSAGE_CONCURRENCY_PER_WORKER: expected at least CONCURRENCY_MIN (${min}), below which an adaptive worker never goes, got ${start}: raise it or lower CONCURRENCY_MIN`,
     );
   }
   if (NODE_ENV === 'production' && APP_ROLE !== 'worker' && API_KEYS?.length === 0) {

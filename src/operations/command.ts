@@ -29,19 +29,21 @@ export interface Arguments {
   readonly positionals: string[];
 }
 
-/** @throws UsageError for an option that the command does not have, and for more than `mostPositionals` other arguments */
+/** @throws UsageError for an option that the command does not have, or that comes twice, and for more than `mostPositionals` other arguments */
 export function parse(args: string[], options: Options, mostPositionals = 0): Arguments {
-  let parsed: Arguments;
+  let parsed: Arguments & { readonly tokens: readonly { readonly kind: string; readonly name?: string }[] };
   try {
-    parsed = parseArgs({ args, options, strict: true, allowPositionals: true });
+    parsed = parseArgs({ args, options, strict: true, allowPositionals: true, tokens: true });
   } catch (error) {
     const names = Object.keys(options).map((name) => `--${name}`);
     const problem = (error as Error).message.split(/\.\s/)[0];
-    if (problem.endsWith('argument is ambiguous')) {
-      throw new UsageError(`${problem}: expected a value after it, or one that begins with a dash as in --name=-5`);
-    }
+    const [, name] = /^Option '(--[\w-]+).*argument is ambiguous/.exec(problem) ?? [];
+    if (name) throw new UsageError(`${name}: expected a value, got ${args[args.indexOf(name) + 1]}`);
     throw new UsageError(`${problem}; expected: ${names.join(', ')}`);
   }
+  const named = parsed.tokens.flatMap(({ kind, name }) => (kind === 'option' ? [name] : []));
+  const twice = named.find((name, index) => name && named.indexOf(name) !== index && !options[name].multiple);
+  if (twice !== undefined) throw new UsageError(`--${twice}: expected it once, got it more than once`);
   const tooMuch = parsed.positionals[mostPositionals];
   if (tooMuch !== undefined) throw new UsageError(`expected no argument of this kind, got ${JSON.stringify(tooMuch)}`);
   return parsed;

@@ -20,7 +20,8 @@ export const planCommand: StandaloneCommand = {
 async function run(args: string[]): Promise<number> {
   const { values } = parse(args, PLAN_OPTIONS);
   const request = await readPlanRequest(values);
-  const { input, checked, fileProblems } = request;
+  const { input, checked, fileProblems, remark } = request;
+  if (remark !== undefined) process.stderr.write(`Note: ${remark}.\n`);
   const plan = input && fileProblems.length === 0 ? makePlan(input) : undefined;
   const problems = [...fileProblems, ...(input && plan ? planProblems(plan, input) : settingsProblems(request))];
   if (values.json === true) {

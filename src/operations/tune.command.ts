@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CONNECTIONS_FOR_OTHERS, largestWorkerPool } from '../config/connection-budget';
 import { readEnvironment } from '../config/environment';
 import { errorCode } from '../errors/describe';
@@ -41,7 +41,7 @@ async function run(args: string[]): Promise<number> {
   const environment = readEnvironment(undefined, { APP_ROLE: 'worker' });
   // Tried before anything is measured.
   const trial = join(folder, '.tune-trial');
-  await mkdir(folder, { recursive: true })
+  await makeFolder(resolve(folder))
     .then(() => writeFile(trial, ''))
     .then(() => rm(trial))
     .catch((error: unknown) => {
@@ -210,6 +210,19 @@ function listenForSignals(): AbortController {
   for (const output of [process.stdout, process.stderr])
     output.on('error', () => interrupted.abort(new Error('interrupted')));
   return interrupted;
+}
+
+/** Node's own `recursive` never ends where a parent is there but takes no folders, as `/proc` does. */
+async function makeFolder(path: string): Promise<void> {
+  const make = () =>
+    mkdir(path).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    });
+  await make().catch(async (error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    await makeFolder(dirname(path));
+    await make();
+  });
 }
 
 function max(values: readonly number[]): number {

@@ -38,8 +38,8 @@ describe('a worker with adaptive concurrency', () => {
       await Promise.all(numbers.map((number) => namespace.broker.send({ conversation_id: `conv-${number}` })));
     }
     const change = await worker.logged('a change of concurrency', ({ msg }) => msg === 'concurrency changed', 30);
-    expect(change).toMatchObject({ from: 1, to: 2, reason: 'PROBE' });
-    await until('a second consumer', async () => ((await namespace.broker.figures())?.consumers ?? 0) >= 2);
+    expect(change).toMatchObject({ from: 1, to: 3, reason: 'PROBE' });
+    await until('more consumers', async () => ((await namespace.broker.figures())?.consumers ?? 0) >= 3);
 
     await until('all to be counted', async () => (await processed()) === EVENTS, 35);
     const metrics = await (await fetch(`${worker.url}/metrics`)).text();

@@ -88,6 +88,11 @@ describe('the CLI', () => {
       '--state: expected one of OPEN, REPLAYING, REPLAYED, DISCARDED, got "GONE"',
     ],
     [['dead-letters', 'list', '--colour'], '--colour'],
+    [['plan', '--cores', '8', '--rate', '-5'], '--rate: expected a value, got -5'],
+    [['plan', '--cores', '8', '--cores', '9', '--rate', '5/s'], '--cores: expected it once, got it more than once'],
+    [['plan', '--cores', '8', '--rate', '5/s', '--measured', 'not-there.json'], 'got not-there.json (ENOENT)'],
+    [['tune', '--service-time', '1h'], 'expected at most 20m together'],
+    [['tune', '--out', '/proc/x'], '--out: expected a folder that can be written to, got /proc/x (ENOENT)'],
   ])('refuses %j and says what was expected', async (args, message) => {
     const { code, err } = await cli(args);
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining(message) as string });

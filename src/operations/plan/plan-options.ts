@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util';
 import type { ConnectionNeeds } from '../../config/connection-budget';
 import { integer } from '../../config/environment-fields';
 import { CLOSE_MARGIN, EnvironmentError, FIELDS, readEnvironment, type Environment } from '../../config/environment';
+import { errorCode } from '../../errors/describe';
 import { DELIVERY_LIMIT } from '../../messaging/topology';
 import { UsageError } from '../command';
 import { cores, figureOptions, memory, percent, rate, readFigures, time, type Figures } from '../figures';
@@ -66,6 +67,8 @@ export interface PlanRequest {
   readonly checked: string | undefined;
   /** What the checked file has wrong by itself. */
   readonly fileProblems: readonly string[];
+  /** What to know of the measured costs. */
+  readonly remark: string | undefined;
 }
 
 /** @throws UsageError with every option that is not as expected */
@@ -79,7 +82,8 @@ export async function readPlanRequest(values: Readonly<Record<string, unknown>>)
       'plan: expected --cores and --rate (or --check FILE), such as --cores 8 --service-time 5s --cpu-time 4ms --rate 200/s',
     );
   }
-  const costs = values.measured === undefined ? MEASURED_COSTS : await readCosts(values.measured as string);
+  const measured = values.measured === undefined ? undefined : await readMeasured(values.measured as string);
+  const costs = measured?.costs ?? MEASURED_COSTS;
   const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const workers = given['max-replicas'] ?? given.workers ?? environment?.WORKER_REPLICAS;
   const workerPoolSize = given.pool ?? environment?.DATABASE_POOL_SIZE;
@@ -87,6 +91,7 @@ export async function readPlanRequest(values: Readonly<Record<string, unknown>>)
   return {
     checked: file,
     fileProblems: problems,
+    remark: measured?.remark,
     deployment,
     connections:
       workers === undefined || workerPoolSize === undefined
@@ -265,12 +270,18 @@ function areNear(a: string, b: string): boolean {
 }
 
 /** The costs that a run of `tune` measured, from its JSON. */
-async function readCosts(file: string): Promise<Costs> {
+async function readMeasured(file: string): Promise<{ costs: Costs; remark: string | undefined }> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`--measured: expected a file that can be read, got ${file} (${errorCode(error)})`);
+  });
   const expected = Object.keys(MEASURED_COSTS) as (keyof Costs)[];
   try {
-    const { costs } = JSON.parse(await readFile(file, 'utf8')) as { costs: Record<keyof Costs, unknown> };
-    const wrong = expected.find((name) => !isCost(name, costs[name]));
-    if (wrong === undefined) return costs as Costs;
+    const { costs, complete } = JSON.parse(text) as { costs: Record<keyof Costs, unknown>; complete?: unknown };
+    if (expected.every((name) => isCost(name, costs[name])))
+      return {
+        costs: costs as Costs,
+        remark: complete === false ? `${file} is of a run that was interrupted` : undefined,
+      };
   } catch {
     // said below
   }

@@ -5,19 +5,25 @@ import { capacity, memoryOf, poolFor, residenceTime, RESOURCES, type Fleet, type
 import { connectionNeeds, rulesOfThumb, type Plan, type PlanInput } from './plan';
 import { bytesText, number, table, timeText } from './plan-units';
 
-export function answerLine(plan: Plan, { rate }: PlanInput): string {
+export function answerLine(plan: Plan, { rate, adapts }: PlanInput): string {
   const { workers, channels, prefetch, concurrency, poolSize } = plan;
+  const held = adapts
+    ? `up to C ${concurrency} in flight (adaptive)`
+    : `C ${concurrency} in flight (K ${channels} channels x P ${prefetch})`;
   return (
-    `W ${workers} workers x C ${concurrency} in flight (K ${channels} channels x P ${prefetch}), pool ${poolSize} each: ` +
+    `W ${workers} workers x ${held}, pool ${poolSize} each: ` +
     `room for ${number(plan.capacity.perSecond)}/s where ${number(rate)}/s come. ${sentence(RESOURCES[plan.capacity.binding])} bind${plan.capacity.binding === 'process' ? 's' : ''} first.`
   );
 }
 
 /** For the workers' `.env`. An api has a pool of its own, and nothing else of these counts there. */
-export function environmentLines(plan: Plan, { connectionBudget, deployment, mix, surge, apis }: PlanInput): string[] {
+export function environmentLines(plan: Plan, input: PlanInput): string[] {
+  const { connectionBudget, deployment, mix, surge, apis, adapts } = input;
   return [
     `WORKER_REPLICAS=${plan.workers}`,
-    ...concurrencyLines(mix, plan.concurrency, plan.channels),
+    ...(adapts
+      ? ['CONCURRENCY_MODE=adaptive', `CONCURRENCY_MAX=${plan.concurrency}`]
+      : concurrencyLines(mix, plan.concurrency, plan.channels)),
     `DATABASE_POOL_SIZE=${plan.poolSize}`,
     `DATABASE_CONNECTION_BUDGET=${connectionBudget}`,
     `WORKER_SURGE=${surge + plan.draining}`,

@@ -7,7 +7,7 @@ import { MEASURED_COSTS } from './measured-costs';
 import { makePlan, type Plan, type PlanInput } from './plan';
 import { PLAN_OPTIONS, readPlanRequest } from './plan-options';
 import { planProblems, settingsProblems } from './plan-problems';
-import { environmentLines } from './plan-text';
+import { answerLine, environmentLines } from './plan-text';
 
 let folder: string;
 beforeAll(() => {
@@ -230,6 +230,20 @@ describe('plan refuses', () => {
   it('costs that cannot have been measured', async () => {
     const file = written('costs.json', JSON.stringify({ costs: { ...MEASURED_COSTS, workerCpu: 0 } }));
     await expect(planned(`--cores 8 --rate 20/s --measured ${file}`)).rejects.toThrow(/^--measured: expected the JSON/);
+    await expect(planned(`--cores 8 --rate 20/s --measured ${file}.none`)).rejects.toThrow(
+      `--measured: expected a file that can be read, got ${file}.none (ENOENT)`,
+    );
+  });
+});
+
+describe('plan --measured', () => {
+  it('says that a run was interrupted', async () => {
+    const remarkOn = async (complete: boolean) => {
+      const measured = written('tune.json', JSON.stringify({ complete, costs: MEASURED_COSTS }));
+      return (await readPlanRequest({ cores: '8', rate: '20/s', measured })).remark;
+    };
+    expect(await remarkOn(false)).toMatch(/tune\.json is of a run that was interrupted$/);
+    expect(await remarkOn(true)).toBeUndefined();
   });
 });
 
@@ -306,8 +320,24 @@ describe('plan --check', () => {
     ]);
   });
 
+  it('speaks of an adaptive worker in its own terms', async () => {
+    const file = written('.env', 'CONCURRENCY_MODE=adaptive\nCONCURRENCY_MAX=100\n');
+    const { plan, input } = await planned(`--cores 4 --rate 500/s --check ${file}`);
+    expect(answerLine(plan, input)).toContain('x up to C 100 in flight (adaptive), pool');
+    expect(environmentLines(plan, input)).toEqual(
+      expect.arrayContaining(['CONCURRENCY_MODE=adaptive', 'CONCURRENCY_MAX=100']),
+    );
+    expect(environmentLines(plan, input).join()).not.toContain('RABBITMQ_CHANNELS');
+  });
+
   it('refuses a C that an adaptive worker never reaches', async () => {
-    const adaptive = 'CONCURRENCY_MODE=adaptive\nCONCURRENCY_MAX=100\nMESSAGE_CONCURRENCY_PER_WORKER=720\n';
-    expect(await check(adaptive)).toEqual([expect.stringContaining('expected at most CONCURRENCY_MAX (100)')]);
+    const adaptive = (c: number) =>
+      `CONCURRENCY_MODE=adaptive\nCONCURRENCY_MIN=20\nCONCURRENCY_MAX=100\nMESSAGE_CONCURRENCY_PER_WORKER=${c}\n`;
+    expect(await check(adaptive(720))).toEqual([expect.stringContaining('expected at most CONCURRENCY_MAX (100)')]);
+    expect(await check(adaptive(10))).toEqual([expect.stringContaining('expected at least CONCURRENCY_MIN (20)')]);
+    expect(await check(adaptive(20))).toEqual([]);
+    expect(await check('CONCURRENCY_MIN=200\n')).toEqual([
+      'CONCURRENCY_MIN: expected at most CONCURRENCY_MAX (100), got 200',
+    ]);
   });
 });

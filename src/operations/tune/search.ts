@@ -18,7 +18,7 @@ export const POOL_WAITS = 0.2;
 
 /** A step up must gain this much to be worth its latency; and the knee may lose that much against the best. */
 const WORTH_A_STEP = 1.05;
-const KNEE_TOLERANCE = 0.97;
+export const KNEE_TOLERANCE = 0.97;
 
 /** Identical runs differ by up to 16 % on a machine that is shared: what is this much better needs no second look. */
 export const CLEAR = 1.16;
@@ -287,8 +287,8 @@ export function knee(ranked: readonly Candidate[]): Candidate[] {
   return [chosen, ...ranked.filter((candidate) => candidate !== chosen)];
 }
 
-/** What gives out first, as far as it can be seen from here. */
-export function bindingResource(run: Measurement): string {
+/** What gives out first; undefined where it cannot be seen from here. */
+export function bindingResource(run: Measurement): string | undefined {
   const machine = machineUse(run);
   if (machine !== undefined && machine >= 0.9) {
     const others = othersUse(run) / run.cores;
@@ -305,7 +305,7 @@ export function bindingResource(run: Measurement): string {
   const own = run.processing.p50;
   const littles = (1_000 * run.workers * run.concurrency) / own;
   if (run.throughput > 0.85 * littles) return `messages in flight: ${pointText(run)} are always in use`;
-  return 'nothing on this machine that can be seen from here';
+  return undefined;
 }
 
 function share(value: number): string {

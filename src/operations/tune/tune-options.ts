@@ -51,6 +51,7 @@ const SHORTEST_WINDOW = 1_000;
 
 /** A search makes a dozen runs; what takes hours each is a mistake. Milliseconds. */
 const LONGEST_WINDOW = 3_600_000;
+const LONGEST_MESSAGE = LONGEST_WINDOW / 3;
 
 export interface TuneRequest {
   readonly kind: TuneResult['kind'];
@@ -85,6 +86,12 @@ export async function readTuneRequest(values: Values): Promise<TuneRequest> {
     );
   if (given['warm-up'] > LONGEST_WINDOW)
     throw new UsageError(`--warm-up: expected at most ${timeText(LONGEST_WINDOW)}, got ${timeText(given['warm-up'])}`);
+  const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
+  if (mix.serviceTime + mix.cpuTime > LONGEST_MESSAGE)
+    throw new UsageError(
+      `--service-time and --cpu-time: expected at most ${timeText(LONGEST_MESSAGE)} together, since every point is measured for three times ` +
+        `as long, got ${timeText(mix.serviceTime + mix.cpuTime)}`,
+    );
   if (given.preset !== undefined && values.grid === true)
     throw new UsageError('--preset and --grid: expected one of them, since --grid measures every point, got both');
   for (const name of ['start-workers', 'start-concurrency'] as const)
@@ -92,7 +99,6 @@ export async function readTuneRequest(values: Values): Promise<TuneRequest> {
       throw new UsageError(`--${name}: expected it without --grid, which measures every point, got both`);
   if (given.preset !== undefined && values.users !== undefined)
     throw new UsageError(`--users: expected it without --preset classic, which has ${CLASSIC.users}, got both`);
-  const mix: Mix = { serviceTime: given['service-time'], cpuTime: given['cpu-time'] };
   const classic = given.preset === 'classic';
   const start = {
     workers: given['start-workers'] ?? (classic ? CLASSIC.workers : given.workers[0]),

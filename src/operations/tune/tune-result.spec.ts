@@ -96,6 +96,22 @@ describe('the short answer', () => {
     );
   });
 
+  it('names a smaller pool that does as much', () => {
+    const said = answer(run({}, 1_000), run({ poolSize: 5 }, 980), run({ poolSize: 2 }, 600));
+    expect(said).toContain('Note: a pool of 5 did 980, within 3 %, with fewer connections.');
+    expect(said).not.toContain('pool of 2');
+  });
+
+  it('names what ends the gain further up where nothing binds at the knee itself', () => {
+    const full = { cpu: { ...QUIET, workers: 1.25, machine: 1.98 } };
+    expect(answer(run({}, 1_000), run({ concurrency: 20 }, 1_010, full))).toContain(
+      'What binds: nothing here yet; with more in flight, at W 1 x C 20, pool 10, the cores of this machine (99 % busy).',
+    );
+    expect(answer(run({}, 1_000), run({ concurrency: 20 }, 900, full))).toContain(
+      'What binds: nothing on this machine',
+    );
+  });
+
   it('is none where no message was finished', () => {
     expect(answerOf([run({}, 0)], LIMITS, { serviceTime: 0, cpuTime: 0 })).toBeUndefined();
   });

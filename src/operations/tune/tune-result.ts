@@ -5,8 +5,27 @@ import { MEASURED_COSTS } from '../plan/measured-costs';
 import { channelsFor } from '../plan/plan';
 import { concurrencyLines } from '../plan/plan-text';
 import { number } from '../plan/plan-units';
-import { isDisturbed, keptUp, machineUse, othersUse, pointText, type Measurement, type Point } from './measurement';
-import { bindingResource, candidates, CLEAR, knee, MACHINE_FULL, POOL_WAITS, rivalOf } from './search';
+import {
+  isDisturbed,
+  keptUp,
+  machineUse,
+  othersUse,
+  pointText,
+  samePoint,
+  type Measurement,
+  type Point,
+} from './measurement';
+import {
+  bindingResource,
+  candidates,
+  CLEAR,
+  knee,
+  KNEE_TOLERANCE,
+  MACHINE_FULL,
+  POOL_WAITS,
+  rivalOf,
+  type Candidate,
+} from './search';
 import { pairedRatio } from './statistics';
 
 export interface TuneResult {
@@ -72,9 +91,33 @@ export function answerOf(measured: readonly Measurement[], limits: Limits, mix: 
         ratio: chosen.throughput / next.throughput,
         interval: Number.isFinite(pairs.high) ? [pairs.low, pairs.high] : null,
       },
-    binding: bindingResource(chosen.runs[0]),
-    remarks: remarksOn(measured, chosen.runs, next?.runs ?? [], limits),
+    binding: bindingOf(chosen, others),
+    remarks: [...smallerPools(chosen, others), ...remarksOn(measured, chosen.runs, next?.runs ?? [], limits)],
   };
+}
+
+/** At the knee something may have a little left: then what ends the gain further up is what binds. */
+function bindingOf({ runs, throughput, point }: Candidate, others: readonly Candidate[]): string {
+  const here = runs.map(bindingResource).find((resource) => resource !== undefined);
+  if (here !== undefined) return here;
+  const inFlight = (one: Point) => one.workers * one.concurrency;
+  for (const other of others) {
+    const isBeyond = inFlight(other.point) > inFlight(point) && other.throughput >= throughput * KNEE_TOLERANCE;
+    const there = isBeyond ? other.runs.map(bindingResource).find((resource) => resource !== undefined) : undefined;
+    if (there !== undefined) return `nothing here yet; with more in flight, at ${pointText(other.point)}, ${there}`;
+  }
+  return 'nothing on this machine that can be seen from here';
+}
+
+/** The same point with fewer connections is no other answer, but one that a server with few of them may prefer. */
+function smallerPools({ point, throughput }: Candidate, others: readonly Candidate[]): string[] {
+  return others
+    .filter((other) => samePoint({ ...other.point, poolSize: point.poolSize }, point))
+    .filter((other) => other.point.poolSize < point.poolSize && other.throughput >= throughput * KNEE_TOLERANCE)
+    .map(
+      (other) =>
+        `a pool of ${other.point.poolSize} did ${Math.round(other.throughput).toLocaleString('en-US')}, within ${Math.round(100 * (1 - KNEE_TOLERANCE))} %, with fewer connections`,
+    );
 }
 
 function environmentLines({ workers, concurrency, poolSize, group }: Point, mix: Mix): string[] {
