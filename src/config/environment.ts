@@ -263,7 +263,8 @@ export const FIELDS = {
   },
   CONCURRENCY_MIN: {
     group: 'Concurrency',
-    description: 'The least that an adaptive worker holds in flight.',
+    description:
+      'The least that an adaptive worker holds in flight. MESSAGE_CONCURRENCY_PER_WORKER, with which it begins, lies between this and CONCURRENCY_MAX.',
     parser: integer(1, 10_000),
     default: '1',
   },

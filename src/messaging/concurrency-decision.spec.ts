@@ -297,22 +297,61 @@ describe('the decision on concurrency', () => {
     );
   });
 
-  it('judges a step, up or down, only once there is enough to do again', () => {
-    const isHigher = (concurrency: number, before: number) => concurrency > before;
-    const isLower = (concurrency: number, before: number) => concurrency < before;
-    for (const isStep of [isHigher, isLower]) {
-      const [drained, never] = [true, false].map((isDrained) => {
+  it('judges no step while there is not enough to do, and undoes it at most once there is again', () => {
+    const worlds = [near, { ...near, slots: 180 }, { ...near, slots: 600 }, { ...near, time: 400 }];
+    for (const isUp of [true, false]) {
+      for (const later of worlds) {
         const decisions = new ConcurrencyDecisions();
         const [before] = walk(decisions, 200, 60, near).slice(-1);
         let rung = rungFor(LADDER, before);
-        while (!isStep(LADDER[rung], before))
+        while (isUp ? LADDER[rung] <= before : LADDER[rung] >= before)
           rung += decisions.decide(see(near, LADDER[rung]), roomAt(rung))?.steps ?? 0;
         const stepped = LADDER[rung];
-        if (isDrained) expect(walk(decisions, stepped, 30, near, 5)).toEqual(Array(30).fill(stepped));
-        return walk(decisions, stepped, 30, near);
-      });
-      expect(drained).toEqual(never);
+        expect(walk(decisions, stepped, 30, near, 5)).toEqual(Array(30).fill(stepped));
+        const [first] = walk(decisions, stepped, 1, later);
+        expect([before, stepped]).toContain(first);
+        const best = later.slots;
+        const [found] = walk(decisions, first, 60, later).slice(-1);
+        expect(found).toBeGreaterThanOrEqual(best / 1.5 / 1.1);
+        expect(found).toBeLessThanOrEqual(best * 1.5 * 1.5);
+      }
     }
+  });
+
+  it('takes no step up that gains for one that made messages slower', () => {
+    for (const gain of [0.4, 0.35, 0.3]) {
+      const decisions = new ConcurrencyDecisions();
+      const [before] = walk(decisions, 1, 40, { time: 10, slots: 12 }).slice(-1);
+      expect(before).toBe(12);
+      let rung = rungFor(LADDER, before);
+      const reasons: string[] = [];
+      for (let look = 0; look < 100; look++) {
+        const throughput = 500 * LADDER[rung] ** gain;
+        const seen = { ...see({ time: 10, slots: 600 }, LADDER[rung]), throughput, isCounted: true };
+        const decision = decisions.decide(seen, roomAt(rung));
+        rung += decision?.steps ?? 0;
+        if (decision) reasons.push(decision.reason);
+      }
+      expect(reasons).not.toContain('SLOWER');
+      expect(LADDER[rung]).toBeGreaterThan(100);
+    }
+  });
+
+  it('goes no further down for waits than to where fewer would do less, and tries that again less and less often', () => {
+    // As measured with a pool of 1: 389/s at C = 60, 759 at 12, 671 at 5, and work waits for the connection at all of them.
+    const throughputAt = (concurrency: number) =>
+      ({ 1: 250, 2: 470, 3: 650, 5: 671, 8: 720, 12: 759, 18: 702, 27: 593 })[concurrency] ?? 389;
+    const decisions = new ConcurrencyDecisions();
+    let rung = rungFor(LADDER, 62);
+    const reached = Array.from({ length: 200 }, () => {
+      const waits = { poolWaits: 1, poolWaiting: 0.6 * LADDER[rung] };
+      const seen = { ...see(near, LADDER[rung]), ...waits, throughput: throughputAt(LADDER[rung]), isCounted: true };
+      rung += decisions.decide(seen, roomAt(rung))?.steps ?? 0;
+      return LADDER[rung];
+    });
+    expect(Math.min(...reached)).toBeGreaterThanOrEqual(3);
+    expect(mean(reached.slice(20).map(throughputAt)) / 759).toBeGreaterThan(0.9);
+    expect(reached.slice(100).filter((value, n, all) => n > 0 && value !== all[n - 1]).length).toBeLessThan(20);
   });
 
   it('measures a step against looks at which there was enough to do', () => {

@@ -121,6 +121,8 @@ interface Step {
   readonly usual: number;
   /** Whether it is known that the rung above gains nothing. */
   readonly nothingAbove: boolean;
+  /** Whether there was not enough to do after it: when there is again, it may be another world. */
+  readonly isStale?: boolean;
 }
 
 /** Messages a second that must be seen after a step, or it was the wrong way. */
@@ -131,6 +133,8 @@ function wanted({ throughput, steps, reason }: Step): number {
 
 /** Rungs to go back: no more of a fall than could have lost as much. */
 function rungsThatLost(fall: Step, seen: Observation): number {
+  // It falls for those that wait again and again, and small losses would add up.
+  if (fall.reason === 'POOL_WAITS') return -fall.steps;
   const rungs = Math.ceil(Math.log(wanted(fall) / seen.throughput) / Math.log(STEP));
   return Math.max(1, Math.min(-fall.steps, rungs));
 }
@@ -143,6 +147,8 @@ export class ConcurrencyDecisions {
   /** The time of the last look, where that was slower than where it had settled. */
   private suspected: number | undefined;
   private settledRung: number | undefined;
+  /** It settled where fewer that wait for a connection would do less. */
+  private waitsHelp = false;
   private wait = 0;
   private pause = PAUSE.first;
 
@@ -167,18 +173,25 @@ export class ConcurrencyDecisions {
 
   private judge(seen: Observation, room: Room): Decision | undefined {
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
-    const waiting = rungsThatWait(seen);
-    if (waiting > 0 && room.below > 0) return this.take(-waiting, 'POOL_WAITS', seen, room);
-    // How much is done says nothing of what could be where there is not enough to do: the last step is judged when there is.
-    if (!seen.isFull) return undefined;
     const { taken, suspected } = this;
+    const hasLost = seen.isFull && taken !== undefined && taken.steps < 0 && seen.throughput < wanted(taken);
+    const waiting = this.waitsHelp && this.wait > 0 ? 0 : rungsThatWait(seen);
+    if (waiting > 0 && room.below > 0 && !hasLost) return this.take(-waiting, 'POOL_WAITS', seen, room);
+    // How much is done says nothing of what could be where there is not enough to do: the last step is judged when there is.
+    if (!seen.isFull) {
+      if (taken) this.taken = { ...taken, isStale: true };
+      return undefined;
+    }
     const time = timeOf(seen);
     this.taken = undefined;
     this.suspected = undefined;
+    if (taken?.isStale) return this.judgeStale(taken, seen);
     if (taken && taken.steps > 0 && seen.throughput < wanted(taken)) return this.takeBack(taken, seen, room);
     if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
+    // More is done than where it had settled, so no longer takes what it did there; what it takes here is nothing to compare with.
+    if (taken) this.lookAnew();
     if (this.settledTime !== undefined) {
       if (time > this.settledTime * SLOWER && room.below > 0) {
         // The look in which it became slower saw both worlds, and while it becomes slower still there is nothing to judge a step by.
@@ -215,6 +228,13 @@ export class ConcurrencyDecisions {
     return { steps, reason };
   }
 
+  /** All that such a step may do is be undone: one that seems to have gained, or lost nothing, may have done so in another world. */
+  private judgeStale(taken: Step, seen: Observation): Decision | undefined {
+    this.lookAnew();
+    if (seen.throughput >= wanted(taken)) return undefined;
+    return { steps: -taken.steps, reason: taken.steps > 0 ? 'NOTHING_GAINED' : 'THROUGHPUT_LOST' };
+  }
+
   /** Back to below where it stood, since the limit may have come down meanwhile. */
   private takeBack(rise: Step, seen: Observation, room: Room): Decision {
     const reason = 'NOTHING_GAINED';
@@ -246,8 +266,9 @@ export class ConcurrencyDecisions {
         return { steps, reason: 'SLOWER' };
       }
       const steps = rungsThatLost(fall, seen);
-      if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY') {
+      if (fall.nothingAbove || fall.reason === 'EVENT_LOOP_BUSY' || fall.reason === 'POOL_WAITS') {
         this.settle(fall.time / STEP ** (-fall.steps - steps), room.below + steps);
+        this.waitsHelp = fall.reason === 'POOL_WAITS';
         return { steps, reason: 'THROUGHPUT_LOST' };
       }
       // Slower everywhere: then more in flight is what helps.
@@ -277,6 +298,7 @@ export class ConcurrencyDecisions {
     this.wait = this.pause;
     this.settledTime = time;
     this.settledRung = rung;
+    this.waitsHelp = false;
   }
 
   private remember({ throughput }: Observation): void {

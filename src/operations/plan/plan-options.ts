@@ -203,8 +203,8 @@ function deploymentOf(given: Given, environment: Checked, residence: number): De
 async function readFileToCheck(
   file: string,
 ): Promise<{ environment: Partial<Environment>; problems: readonly string[] }> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new UsageError(`--check: expected a file that can be read, got ${file}`);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`--check: expected a file that can be read, got ${file} (${errorCode(error)})`);
   });
   if (text.includes('\0'))
     throw new UsageError(`--check: expected a text file of NAME=value lines, got bytes: ${file}`);
