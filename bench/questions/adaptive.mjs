@@ -63,7 +63,7 @@ export default {
       against: 'pinned best, no service',
       figure: 'rate',
       // A step that seems to gain less than it must (GAIN in concurrency-decision.ts) is not taken, and a look is off by more than that:
-      // simulated with the noise as it was seen, one run in thirty is below this.
+      // simulated with the noise as it was seen, two runs in a hundred are below this.
       atLeast: 0.7,
     },
     {

@@ -131,6 +131,10 @@ function wanted({ throughput, steps, reason }: Step): number {
   return throughput * (reason === 'SLOWER' ? LOSS_WHERE_SLOWER : LOSS);
 }
 
+function isShort(step: Step, { throughput }: Observation): boolean {
+  return throughput < wanted(step);
+}
+
 /** Rungs to go back: no more of a fall than could have lost as much. */
 function rungsThatLost(fall: Step, seen: Observation): number {
   // It falls for those that wait again and again, and small losses would add up.
@@ -174,7 +178,7 @@ export class ConcurrencyDecisions {
   private judge(seen: Observation, room: Room): Decision | undefined {
     if (seen.failed > FAILING * seen.ended) return room.below > 0 ? this.take(-1, 'ERRORS', seen, room) : undefined;
     const { taken, suspected } = this;
-    const hasLost = seen.isFull && taken !== undefined && taken.steps < 0 && seen.throughput < wanted(taken);
+    const hasLost = seen.isFull && taken !== undefined && taken.steps < 0 && isShort(taken, seen);
     const waiting = this.waitsHelp && this.wait > 0 ? 0 : rungsThatWait(seen);
     if (waiting > 0 && room.below > 0 && !hasLost) return this.take(-waiting, 'POOL_WAITS', seen, room);
     // How much is done says nothing of what could be where there is not enough to do: the last step is judged when there is.
@@ -186,7 +190,7 @@ export class ConcurrencyDecisions {
     this.taken = undefined;
     this.suspected = undefined;
     if (taken?.isStale) return this.judgeStale(taken, seen);
-    if (taken && taken.steps > 0 && seen.throughput < wanted(taken)) return this.takeBack(taken, seen, room);
+    if (taken && taken.steps > 0 && isShort(taken, seen)) return this.takeBack(taken, seen, room);
     if (taken && taken.steps < 0) return this.judgeFall(taken, seen, room);
     if (seen.eventLoop > EVENT_LOOP_FULL && this.wait === 0 && room.below > 0 && !taken)
       return this.take(-1, 'EVENT_LOOP_BUSY', seen, room);
@@ -231,7 +235,7 @@ export class ConcurrencyDecisions {
   /** All that such a step may do is be undone: one that seems to have gained, or lost nothing, may have done so in another world. */
   private judgeStale(taken: Step, seen: Observation): Decision | undefined {
     this.lookAnew();
-    if (seen.throughput >= wanted(taken)) return undefined;
+    if (!isShort(taken, seen)) return undefined;
     return { steps: -taken.steps, reason: taken.steps > 0 ? 'NOTHING_GAINED' : 'THROUGHPUT_LOST' };
   }
 
@@ -253,7 +257,7 @@ export class ConcurrencyDecisions {
 
   /** A step down that cost nothing is followed by the next; one that did is taken back. */
   private judgeFall(fall: Step, seen: Observation, room: Room): Decision | undefined {
-    if (seen.throughput < wanted(fall)) {
+    if (isShort(fall, seen)) {
       if (fall.reason === 'ERRORS') {
         this.settle(timeOf(seen), room.below);
         return undefined;

@@ -98,7 +98,7 @@ describe('the short answer', () => {
 
   it('names a smaller pool that does as much', () => {
     const said = answer(run({}, 1_000), run({ poolSize: 5 }, 980), run({ poolSize: 2 }, 600));
-    expect(said).toContain('Note: a pool of 5 did 980, within 3 %, with fewer connections.');
+    expect(said).toContain('Note: a pool of 5 did 980 a second, within 3 %, with fewer connections.');
     expect(said).not.toContain('pool of 2');
   });
 

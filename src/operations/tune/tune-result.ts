@@ -97,26 +97,31 @@ export function answerOf(measured: readonly Measurement[], limits: Limits, mix: 
 }
 
 /** At the knee something may have a little left: then what ends the gain further up is what binds. */
-function bindingOf({ runs, throughput, point }: Candidate, others: readonly Candidate[]): string {
-  const here = runs.map(bindingResource).find((resource) => resource !== undefined);
+function bindingOf(chosen: Candidate, others: readonly Candidate[]): string {
+  const at = ({ runs }: Candidate) => runs.map(bindingResource).find((resource) => resource !== undefined);
+  const here = at(chosen);
   if (here !== undefined) return here;
-  const inFlight = (one: Point) => one.workers * one.concurrency;
-  for (const other of others) {
-    const isBeyond = inFlight(other.point) > inFlight(point) && other.throughput >= throughput * KNEE_TOLERANCE;
-    const there = isBeyond ? other.runs.map(bindingResource).find((resource) => resource !== undefined) : undefined;
-    if (there !== undefined) return `nothing here yet; with more in flight, at ${pointText(other.point)}, ${there}`;
-  }
+  const inFlight = ({ point }: Candidate) => point.workers * point.concurrency;
+  const beyond = others.find(
+    (other) => inFlight(other) > inFlight(chosen) && doesAsMuch(other, chosen) && at(other) !== undefined,
+  );
+  if (beyond) return `nothing here yet; with more in flight, at ${pointText(beyond.point)}, ${at(beyond)}`;
   return 'nothing on this machine that can be seen from here';
 }
 
+function doesAsMuch(other: Candidate, { throughput }: Candidate): boolean {
+  return other.throughput >= throughput * KNEE_TOLERANCE;
+}
+
 /** The same point with fewer connections is no other answer, but one that a server with few of them may prefer. */
-function smallerPools({ point, throughput }: Candidate, others: readonly Candidate[]): string[] {
+function smallerPools(chosen: Candidate, others: readonly Candidate[]): string[] {
+  const { point } = chosen;
   return others
+    .filter((other) => other.point.poolSize < point.poolSize && doesAsMuch(other, chosen))
     .filter((other) => samePoint({ ...other.point, poolSize: point.poolSize }, point))
-    .filter((other) => other.point.poolSize < point.poolSize && other.throughput >= throughput * KNEE_TOLERANCE)
     .map(
       (other) =>
-        `a pool of ${other.point.poolSize} did ${Math.round(other.throughput).toLocaleString('en-US')}, within ${Math.round(100 * (1 - KNEE_TOLERANCE))} %, with fewer connections`,
+        `a pool of ${other.point.poolSize} did ${Math.round(other.throughput).toLocaleString('en-US')} a second, within ${Math.round(100 * (1 - KNEE_TOLERANCE))} %, with fewer connections`,
     );
 }
 
